@@ -1,0 +1,11 @@
+//! The Btrfs send-stream codec, versions 1 to 3, with names as bytes.
+//!
+//! Decodes and encodes the stream that `BTRFS_IOC_SEND` writes (`fs/btrfs/send.h`, and btrfs-progs'
+//! `Documentation/dev/dev-send-stream.rst`). Knows nothing of files: it must never do I/O.
+
+#![forbid(unsafe_code)]
+
+pub mod command;
+pub mod decode;
+pub mod encode;
+pub mod touched;
