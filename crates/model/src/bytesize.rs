@@ -194,7 +194,9 @@ mod tests {
 
     #[test]
     fn prints_short() {
-        for (bytes, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.50 KiB"), (64 << 20, "64 MiB"), (1_234_567_890, "1.15 GiB")] {
+        for (bytes, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.50 KiB"), (64 << 20, "64 MiB"), (1_234_567_890, "1.15 GiB")]
+        {
             assert_eq!(ByteSize::bytes(bytes).to_string(), text);
         }
     }

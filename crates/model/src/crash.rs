@@ -1,13 +1,53 @@
 //! Named points at which the crash harness kills the process.
 //!
-//! Without the feature `crash-points` this is an empty function. With it, a process whose environment
-//! holds `SUBVAULT_CRASH_AT=name` or `name:3` dies at that point (the third time it is passed), as by
-//! `kill -9`: no destructor runs. The list of names is `POINTS`, so that a test can walk all of them.
+//! Without the feature `crash-points` passing a point does nothing. With it, a process whose environment holds
+//! `SUBVAULT_CRASH_AT=name` or `name:3` dies at that point (the third time it is passed) as by `kill -9`: no
+//! destructor runs, nothing is flushed.
 
-/// Every named point, in the order in which a run passes them.
-pub const POINTS: &[&str] = &[];
+/// Every named point, in the order in which archiving and restoring pass them; the harness walks them all.
+pub const POINTS: &[&str] = &[
+    "snapshot-taken",
+    "journal-begun",
+    "upload-begun",
+    "part-intended",
+    "part-stored",
+    "part-recorded",
+    "chunk-completed",
+    "chunk-recorded",
+    "chunk-put",
+    "stream-written",
+    "manifest-published",
+    "pointer-published",
+    "journal-removed",
+    "snapshot-deleted",
+    "gc-manifest-deleted",
+    "gc-chunk-deleted",
+    "restore-staged",
+    "restore-begun",
+    "restore-received",
+    "restore-stream-checked",
+    "restore-placed",
+    "restore-cleaned",
+];
 
 /// Passes the named point.
 #[cfg(not(feature = "crash-points"))]
 #[inline]
 pub fn point(_name: &'static str) {}
+
+/// Passes the named point, and dies there if the environment asks for it.
+#[cfg(feature = "crash-points")]
+pub fn point(name: &'static str) {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static PASSED: AtomicU32 = AtomicU32::new(0);
+    assert!(POINTS.contains(&name), "`{name}` is missing in POINTS");
+    let Ok(wanted) = std::env::var("SUBVAULT_CRASH_AT") else {
+        return;
+    };
+    let (point, times) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+    if point == name && PASSED.fetch_add(1, Ordering::SeqCst) + 1 >= times.parse().unwrap_or(1) {
+        // Like `kill -9`: `abort` runs no destructor and flushes nothing.
+        std::process::abort();
+    }
+}

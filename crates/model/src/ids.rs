@@ -119,9 +119,7 @@ impl SnapshotUuid {
 }
 
 /// A transaction number of a pool (`generation`, `ctransid`, `stransid`): grows with every commit.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TransactionId(pub u64);
 

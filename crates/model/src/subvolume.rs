@@ -1,1 +1,38 @@
-//! placeholder
+//! A snapshot as the planner sees it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ReceivedUuid, SnapshotUuid, TransactionId};
+use crate::names::SnapshotName;
+
+/// A snapshot that subvault took and that exists on the pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalSnapshot {
+    /// What it is called.
+    pub name: SnapshotName,
+    /// The kernel's identity of it.
+    pub uuid: SnapshotUuid,
+    /// What it was received from, if it was received.
+    pub received: Option<ReceivedUuid>,
+    /// Its last change.
+    pub ctransid: TransactionId,
+    /// Whether it is read-only; only then can it be sent or be a parent.
+    pub read_only: bool,
+}
+
+/// What identifies the snapshot that a stream was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotIdentity {
+    /// Its name where it was taken.
+    pub name: SnapshotName,
+    /// When it was taken.
+    pub taken: Timestamp,
+    /// The kernel's identity of it; streams carry this one, or `received` where that is set.
+    pub uuid: SnapshotUuid,
+    /// What it was received from, if it was received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<ReceivedUuid>,
+    /// The transaction of its last change.
+    pub ctransid: TransactionId,
+}

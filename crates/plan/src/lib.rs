@@ -1,1 +1,18 @@
-//! placeholder
+//! Decides. Facts, policy and a clock come in as values; a plan that leaves no choice goes out.
+//!
+//! This room imports `model` and nothing else of ours. It must never do I/O, read a clock, draw a random number
+//! or start a thread: `clippy.toml` beside this crate holds that. Deciding and doing are apart so that
+//! `--dry-run` prints the very list that a run executes, and so that decisions are tested in microseconds.
+
+#![forbid(unsafe_code)]
+
+pub mod archive;
+pub mod chain;
+pub mod check;
+pub mod gc;
+pub mod observed;
+pub mod parent;
+pub mod policy;
+pub mod restore;
+pub mod sizes;
+pub mod step;

@@ -1,0 +1,51 @@
+//! What was seen on the pool and in the stores before deciding.
+
+use serde::Serialize;
+use subvault_model::ids::SnapshotUuid;
+use subvault_model::names::{StreamName, SubvolumeName, TargetName};
+use subvault_model::stream::StreamSummary;
+use subvault_model::subvolume::LocalSnapshot;
+
+/// Everything an archive run decides on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Observed {
+    /// Per subvolume, in the order of the policy.
+    pub subvolumes: Vec<ObservedSubvolume>,
+}
+
+/// One subvolume, its snapshots, and what the targets have of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ObservedSubvolume {
+    /// Its name.
+    pub name: SubvolumeName,
+    /// The snapshots that subvault took of it and that exist; in no particular order.
+    pub snapshots: Vec<LocalSnapshot>,
+    /// What each target has.
+    pub targets: Vec<ObservedTarget>,
+}
+
+/// What one target has of one subvolume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ObservedTarget {
+    /// The target's name.
+    pub name: TargetName,
+    /// Its published streams; in no particular order.
+    pub streams: Vec<StreamSummary>,
+    /// An upload that an earlier run began and did not finish, if its journal is there.
+    pub unfinished: Option<Unfinished>,
+    /// What the current pointer names; `None` when it is missing or unreadable.
+    pub pointer: Option<StreamName>,
+}
+
+/// An upload that was interrupted and can be taken up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unfinished {
+    /// The stream that was being written.
+    pub stream: StreamName,
+    /// The snapshot it is made of.
+    pub snapshot: SnapshotUuid,
+    /// The snapshot it is relative to.
+    pub parent: Option<SnapshotUuid>,
+    /// Whether the settings that shape its bytes (recipients, level, sizes …) are still those of the configuration.
+    pub same_settings: bool,
+}

@@ -1,0 +1,129 @@
+//! Which snapshot the next stream is relative to, or why there is none.
+
+use std::num::NonZeroU32;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use subvault_model::names::{SnapshotName, StreamName};
+use subvault_model::stream::StreamSummary;
+use subvault_model::subvolume::LocalSnapshot;
+
+use crate::chain::chains;
+use crate::policy::Fulls;
+
+/// The decision, with its evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum ParentChoice<'a> {
+    /// The difference from `snapshot`, which the published `stream` was made of.
+    Incremental {
+        /// The tip of the chain that is continued.
+        stream: &'a StreamSummary,
+        /// The same snapshot, here on the pool.
+        snapshot: &'a LocalSnapshot,
+    },
+    /// Everything, and why.
+    Full(NoParent),
+}
+
+/// Why a full is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum NoParent {
+    /// The user asked for it.
+    Asked,
+    /// The target has nothing of this subvolume.
+    TargetEmpty,
+    /// The last full is as old as the cadence allows.
+    Due {
+        /// When the last full's snapshot was taken.
+        last_full: Timestamp,
+        /// The configured cadence.
+        every_days: NonZeroU32,
+    },
+    /// The snapshot of the last published stream is no longer on the pool.
+    GoneHere {
+        /// What it was called.
+        wanted: SnapshotName,
+    },
+    /// A snapshot of that name or uuid exists, but is not what was sent: changed or writable.
+    ChangedHere {
+        /// Which one.
+        snapshot: SnapshotName,
+    },
+    /// The newest generation in the store has a gap.
+    ChainBroken {
+        /// The first stream that cannot be reached.
+        at: StreamName,
+    },
+}
+
+impl std::fmt::Display for NoParent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Asked => write!(f, "a full was asked for"),
+            Self::TargetEmpty => write!(f, "nothing is archived there yet"),
+            Self::Due { last_full, every_days } => {
+                write!(f, "the last full is of {last_full:.0} and one is due every {every_days} days")
+            }
+            Self::GoneHere { wanted } => {
+                write!(f, "the parent snapshot {wanted} is no longer on the pool")
+            }
+            Self::ChangedHere { snapshot } => write!(f, "the parent snapshot {snapshot} was changed since it was sent"),
+            Self::ChainBroken { at } => {
+                write!(f, "the newest chain in the store has a gap before {at}")
+            }
+        }
+    }
+}
+
+/// Chooses the parent for the next stream of a subvolume.
+#[must_use]
+pub fn choose<'a>(
+    streams: &'a [StreamSummary],
+    snapshots: &'a [LocalSnapshot],
+    full_every_days: Option<NonZeroU32>,
+    fulls: Fulls,
+    now: Timestamp,
+) -> ParentChoice<'a> {
+    if fulls == Fulls::Now {
+        return ParentChoice::Full(NoParent::Asked);
+    }
+    let chains = chains(streams);
+    let Some(newest) = chains.last() else {
+        return ParentChoice::Full(NoParent::TargetEmpty);
+    };
+    if let Some(first) = newest.unreachable.first() {
+        return ParentChoice::Full(NoParent::ChainBroken { at: first.name.clone() });
+    }
+    let (Some(full), Some(tip)) = (newest.streams.first(), newest.tip()) else {
+        return ParentChoice::Full(NoParent::TargetEmpty);
+    };
+    if let Some(every_days) = full_every_days
+        && is_due(full.snapshot.taken, every_days, now)
+    {
+        return ParentChoice::Full(NoParent::Due { last_full: full.snapshot.taken, every_days });
+    }
+    match find_here(tip, snapshots) {
+        Ok(snapshot) => ParentChoice::Incremental { stream: tip, snapshot },
+        Err(because) => ParentChoice::Full(because),
+    }
+}
+
+/// A full is due when the last one is at least that old. A last full from the future (the clock was set back)
+/// is not old.
+fn is_due(last_full: Timestamp, every_days: NonZeroU32, now: Timestamp) -> bool {
+    now.as_second().saturating_sub(last_full.as_second()) >= i64::from(every_days.get()) * 86_400
+}
+
+/// Finds the tip's snapshot on the pool: the very one, or a received copy of it, unchanged since.
+fn find_here<'a>(tip: &StreamSummary, snapshots: &'a [LocalSnapshot]) -> Result<&'a LocalSnapshot, NoParent> {
+    if let Some(same) = snapshots.iter().find(|s| s.uuid == tip.snapshot.uuid) {
+        let unchanged = same.read_only && same.ctransid == tip.snapshot.ctransid;
+        return if unchanged { Ok(same) } else { Err(NoParent::ChangedHere { snapshot: same.name.clone() }) };
+    }
+    // A copy that came back by receive carries the identity of what it was sent from, and lost it if it was
+    // ever made writable: the kernel's send then names it as the parent.
+    snapshots
+        .iter()
+        .find(|s| s.read_only && s.received.is_some_and(|r| tip.snapshot.uuid.is_copied_as(&r)))
+        .ok_or_else(|| NoParent::GoneHere { wanted: tip.snapshot.name.clone() })
+}
