@@ -17,6 +17,8 @@ pub enum Event {
     },
     /// Work went on by so many bytes.
     Progress(ByteSize),
+    /// So many bytes needed no sending: an interrupted run had stored them.
+    Reused(ByteSize),
     /// The piece of work that was started last has ended.
     Finished,
     /// Something worth knowing that needs nobody to act.

@@ -1,0 +1,144 @@
+//! What a store has of a host: read from the store alone, so that nothing local is needed to go on or to restore.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use subvault_model::names::{HostName, StreamName, SubvolumeName};
+use subvault_model::stream::StreamSummary;
+use subvault_store::{Key, ObjectInfo, ObjectStore};
+
+use crate::document;
+use crate::error::ArchiveError;
+use crate::hash::Hash256;
+use crate::layout::{Layout, Place};
+use crate::manifest::Manifest;
+use crate::pointer::Pointer;
+
+/// A stream that is all there.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// The hash in the manifest's last line.
+    pub sha256: Hash256,
+}
+
+/// One subvolume in a store.
+#[derive(Debug, Default)]
+pub struct Series {
+    /// Its published streams by name.
+    pub streams: BTreeMap<StreamName, Published>,
+    /// Manifests that could not be used, and why.
+    pub unreadable: BTreeMap<StreamName, ArchiveError>,
+    /// Everything else in stream folders.
+    pub objects: Vec<(StreamName, ObjectInfo)>,
+    /// The pointer, or why it could not be read; `None` when there is none.
+    pub pointer: Option<Result<Pointer, ArchiveError>>,
+}
+
+impl Series {
+    /// The published streams as planning sees them.
+    #[must_use]
+    pub fn summaries(&self) -> Vec<StreamSummary> {
+        self.streams.values().map(|p| p.manifest.summary()).collect()
+    }
+
+    /// Streams of which a chunk is missing or has another size than its manifest says.
+    #[must_use]
+    pub fn incomplete(&self) -> BTreeMap<StreamName, String> {
+        let sizes: BTreeMap<(&StreamName, &str), u64> =
+            self.objects.iter().map(|(stream, info)| ((stream, info.key.name()), info.size)).collect();
+        let mut found = BTreeMap::new();
+        for (name, published) in &self.streams {
+            for chunk in &published.manifest.chunks {
+                let what = match sizes.get(&(name, chunk.file.as_str())) {
+                    Some(size) if *size == chunk.bytes.get() => continue,
+                    Some(size) => format!("{} has {size} bytes instead of {}", chunk.file, chunk.bytes.get()),
+                    None => format!("{} is missing", chunk.file),
+                };
+                found.entry(name.clone()).or_insert(what);
+            }
+        }
+        found
+    }
+}
+
+/// What a store has of one host.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// Its subvolumes by name.
+    pub series: BTreeMap<SubvolumeName, Series>,
+    /// Keys below the host's that are not of this format: left alone.
+    pub foreign: Vec<Key>,
+}
+
+/// Lists everything of a host and reads its manifests and pointers.
+///
+/// # Errors
+/// When the store fails. A damaged manifest or pointer is part of the answer.
+pub fn take(store: &ObjectStore, layout: &Layout) -> Result<Inventory, ArchiveError> {
+    collect(store, layout, &layout.prefix())
+}
+
+/// The same for one subvolume, which costs one listing and a read per manifest.
+///
+/// # Errors
+/// When the store fails.
+pub fn take_series(store: &ObjectStore, layout: &Layout, subvolume: &SubvolumeName) -> Result<Series, ArchiveError> {
+    let mut inventory = collect(store, layout, &layout.subvolume_prefix(subvolume))?;
+    Ok(inventory.series.remove(subvolume).unwrap_or_default())
+}
+
+fn collect(store: &ObjectStore, layout: &Layout, prefix: &str) -> Result<Inventory, ArchiveError> {
+    let mut inventory = Inventory::default();
+    let mut manifests: Vec<(SubvolumeName, StreamName)> = Vec::new();
+    let mut pointers: Vec<SubvolumeName> = Vec::new();
+    for info in store.list(prefix) {
+        let info = info?;
+        match layout.place(&info.key) {
+            Place::Host => {}
+            Place::Pointer(subvolume) => pointers.push(subvolume),
+            Place::Manifest(subvolume, stream) => manifests.push((subvolume, stream)),
+            Place::Chunk(subvolume, stream) => {
+                inventory.series.entry(subvolume).or_default().objects.push((stream, info));
+            }
+            Place::Foreign => inventory.foreign.push(info.key),
+        }
+    }
+    for (subvolume, stream) in manifests {
+        let read = Manifest::read(store, layout, &subvolume, &stream);
+        let series = inventory.series.entry(subvolume).or_default();
+        match read {
+            Ok((manifest, sha256)) => {
+                series.streams.insert(stream, Published { manifest, sha256 });
+            }
+            Err(ArchiveError::Store(e)) => return Err(e.into()),
+            Err(error) => {
+                series.unreadable.insert(stream, error);
+            }
+        }
+    }
+    for subvolume in pointers {
+        let pointer = match document::read(store, &layout.pointer(&subvolume)) {
+            Err(ArchiveError::Store(e)) => return Err(e.into()),
+            other => other.map(|(pointer, _)| pointer),
+        };
+        inventory.series.entry(subvolume).or_default().pointer = Some(pointer);
+    }
+    Ok(inventory)
+}
+
+/// The hosts that a store has streams of.
+///
+/// # Errors
+/// When the store fails.
+pub fn hosts(store: &ObjectStore) -> Result<BTreeSet<HostName>, ArchiveError> {
+    let mut hosts = BTreeSet::new();
+    for info in store.list("") {
+        let info = info?;
+        let Some((host, _)) = info.key.as_str().split_once('/') else { continue };
+        if let Ok(host) = host.parse() {
+            hosts.insert(host);
+        }
+    }
+    Ok(hosts)
+}
