@@ -1,1 +1,20 @@
-//! placeholder
+//! This machine: Btrfs, mounts, processes, clocks.
+//!
+//! Invariant: this room does what it is told and reports what it found; it decides nothing about
+//! backups. It alone issues ioctls, starts processes and reads clocks, and all unsafe code of the
+//! project is in `ioctl`. It must never print, and never take a name for UTF-8.
+
+pub mod clock;
+pub mod error;
+pub mod identity;
+#[expect(unsafe_code, reason = "ioctls take pointers; every other module is safe code")]
+pub mod ioctl;
+pub mod lock;
+pub mod mounts;
+pub mod pool;
+pub mod process;
+pub mod send;
+pub mod snapshot;
+pub mod subvolume;
+
+pub use error::{HostError, HostErrorKind};

@@ -1,1 +1,3 @@
-//! placeholder
+//! Pools, fakes and damage: for tests only.
+
+pub mod pool;
