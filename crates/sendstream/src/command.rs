@@ -1,4 +1,8 @@
 //! The commands of a send stream, as values that borrow from the bytes they were read from.
+//!
+//! Invariant: a value from the decoder keeps what its fields promise. Plain data; it must never own or copy content.
+
+use crate::{encode::number_of, wire::command_name};
 
 /// A path inside the subvolume that is being described: relative, `/` between components, any other byte allowed.
 ///
@@ -37,23 +41,69 @@ pub enum Compression {
 #[expect(missing_docs, reason = "fields carry the names that the kernel's documentation of the format gives them")]
 pub enum Command<'a> {
     /// The stream describes a whole subvolume.
-    Subvol { path: StreamPath<'a>, uuid: [u8; 16], ctransid: u64 },
+    Subvol {
+        path: StreamPath<'a>,
+        uuid: [u8; 16],
+        ctransid: u64,
+    },
     /// The stream describes the difference from a parent.
-    Snapshot { path: StreamPath<'a>, uuid: [u8; 16], ctransid: u64, clone_uuid: [u8; 16], clone_ctransid: u64 },
-    Mkfile { path: StreamPath<'a> },
-    Mkdir { path: StreamPath<'a> },
-    Mknod { path: StreamPath<'a>, mode: u64, rdev: u64 },
-    Mkfifo { path: StreamPath<'a> },
-    Mksock { path: StreamPath<'a> },
-    Symlink { path: StreamPath<'a>, target: &'a [u8] },
-    Rename { path: StreamPath<'a>, to: StreamPath<'a> },
+    Snapshot {
+        path: StreamPath<'a>,
+        uuid: [u8; 16],
+        ctransid: u64,
+        clone_uuid: [u8; 16],
+        clone_ctransid: u64,
+    },
+    Mkfile {
+        path: StreamPath<'a>,
+    },
+    Mkdir {
+        path: StreamPath<'a>,
+    },
+    Mknod {
+        path: StreamPath<'a>,
+        mode: u64,
+        rdev: u64,
+    },
+    Mkfifo {
+        path: StreamPath<'a>,
+    },
+    Mksock {
+        path: StreamPath<'a>,
+    },
+    Symlink {
+        path: StreamPath<'a>,
+        target: &'a [u8],
+    },
+    Rename {
+        path: StreamPath<'a>,
+        to: StreamPath<'a>,
+    },
     /// A hard link `path` to the existing `existing`.
-    Link { path: StreamPath<'a>, existing: StreamPath<'a> },
-    Unlink { path: StreamPath<'a> },
-    Rmdir { path: StreamPath<'a> },
-    SetXattr { path: StreamPath<'a>, name: &'a [u8], data: &'a [u8] },
-    RemoveXattr { path: StreamPath<'a>, name: &'a [u8] },
-    Write { path: StreamPath<'a>, offset: u64, data: &'a [u8] },
+    Link {
+        path: StreamPath<'a>,
+        existing: StreamPath<'a>,
+    },
+    Unlink {
+        path: StreamPath<'a>,
+    },
+    Rmdir {
+        path: StreamPath<'a>,
+    },
+    SetXattr {
+        path: StreamPath<'a>,
+        name: &'a [u8],
+        data: &'a [u8],
+    },
+    RemoveXattr {
+        path: StreamPath<'a>,
+        name: &'a [u8],
+    },
+    Write {
+        path: StreamPath<'a>,
+        offset: u64,
+        data: &'a [u8],
+    },
     /// Copy by reference from `clone_path` of the subvolume `clone_uuid` (which may be this one).
     Clone {
         path: StreamPath<'a>,
@@ -64,16 +114,44 @@ pub enum Command<'a> {
         clone_path: StreamPath<'a>,
         clone_offset: u64,
     },
-    Truncate { path: StreamPath<'a>, size: u64 },
-    Chmod { path: StreamPath<'a>, mode: u64 },
-    Chown { path: StreamPath<'a>, uid: u64, gid: u64 },
-    Utimes { path: StreamPath<'a>, atime: Timespec, mtime: Timespec, ctime: Timespec, otime: Option<Timespec> },
+    Truncate {
+        path: StreamPath<'a>,
+        size: u64,
+    },
+    Chmod {
+        path: StreamPath<'a>,
+        mode: u64,
+    },
+    Chown {
+        path: StreamPath<'a>,
+        uid: u64,
+        gid: u64,
+    },
+    Utimes {
+        path: StreamPath<'a>,
+        atime: Timespec,
+        mtime: Timespec,
+        ctime: Timespec,
+        otime: Option<Timespec>,
+    },
     /// An extent changed, without its data (`--no-data` streams; cannot be received).
-    UpdateExtent { path: StreamPath<'a>, offset: u64, len: u64 },
+    UpdateExtent {
+        path: StreamPath<'a>,
+        offset: u64,
+        len: u64,
+    },
     /// Version 2: `fallocate(2)` with this mode.
-    Fallocate { path: StreamPath<'a>, mode: u32, offset: u64, len: u64 },
+    Fallocate {
+        path: StreamPath<'a>,
+        mode: u32,
+        offset: u64,
+        len: u64,
+    },
     /// Version 2: inode flags.
-    Fileattr { path: StreamPath<'a>, attr: u64 },
+    Fileattr {
+        path: StreamPath<'a>,
+        attr: u64,
+    },
     /// Version 2: an extent as it lies on disk, for `BTRFS_IOC_ENCODED_WRITE`.
     EncodedWrite {
         path: StreamPath<'a>,
@@ -85,7 +163,53 @@ pub enum Command<'a> {
         data: &'a [u8],
     },
     /// Version 3: fs-verity.
-    EnableVerity { path: StreamPath<'a>, algorithm: u8, block_size: u32, salt: &'a [u8], signature: &'a [u8] },
+    EnableVerity {
+        path: StreamPath<'a>,
+        algorithm: u8,
+        block_size: u32,
+        salt: &'a [u8],
+        signature: &'a [u8],
+    },
     /// The stream is complete.
     End,
+}
+
+impl<'a> Command<'a> {
+    /// The command's name, for messages: as `btrfs receive --dump` prints it.
+    pub fn name(&self) -> &'static str {
+        // Every command has a number, and every such number a name.
+        command_name(number_of(self)).unwrap_or_default()
+    }
+
+    /// The path that the command is about: for a rename the old one. `None` for the end of the stream.
+    pub fn path(&self) -> Option<StreamPath<'a>> {
+        match *self {
+            Self::Subvol { path, .. }
+            | Self::Snapshot { path, .. }
+            | Self::Mkfile { path }
+            | Self::Mkdir { path }
+            | Self::Mknod { path, .. }
+            | Self::Mkfifo { path }
+            | Self::Mksock { path }
+            | Self::Symlink { path, .. }
+            | Self::Rename { path, .. }
+            | Self::Link { path, .. }
+            | Self::Unlink { path }
+            | Self::Rmdir { path }
+            | Self::SetXattr { path, .. }
+            | Self::RemoveXattr { path, .. }
+            | Self::Write { path, .. }
+            | Self::Clone { path, .. }
+            | Self::Truncate { path, .. }
+            | Self::Chmod { path, .. }
+            | Self::Chown { path, .. }
+            | Self::Utimes { path, .. }
+            | Self::UpdateExtent { path, .. }
+            | Self::Fallocate { path, .. }
+            | Self::Fileattr { path, .. }
+            | Self::EncodedWrite { path, .. }
+            | Self::EnableVerity { path, .. } => Some(path),
+            Self::End => None,
+        }
+    }
 }

@@ -5,7 +5,13 @@
 
 #![forbid(unsafe_code)]
 
+mod attributes;
+mod check;
 pub mod command;
 pub mod decode;
 pub mod encode;
+pub mod error;
+mod parse;
+pub mod ranges;
 pub mod touched;
+mod wire;
