@@ -1,7 +1,7 @@
 //! Send streams, as the kernel makes them, to be read like a file.
 //!
-//! Invariant: a reader that sees the end has the whole stream; when the kernel stopped early, the read
-//! that would be the end is an error instead, and `finish` says the same. Killed here: the kernel
+//! Invariant: a reader that sees the end has the whole stream, once; when the kernel stopped early or
+//! began again, the read that would be the end is an error instead, and `finish` says the same. Killed here: the kernel
 //! notices that nobody reads and stops; the snapshot is untouched. It must never leave the kernel
 //! sending after the stream was dropped, as that pins the snapshot.
 
@@ -9,12 +9,13 @@ use std::fmt;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rustix::io::Errno;
 
 use crate::error::{HostError, HostErrorKind, Result};
-use crate::ioctl::{self, SendCall};
+use crate::ioctl::{self, SendCall, SendRequest};
 use crate::subvolume::Subvolume;
 
 /// Where the kernel says what it can.
@@ -22,6 +23,9 @@ const VERSION_FILE: &str = "/sys/fs/btrfs/features/send_stream_version";
 
 /// What an ordinary user may make a pipe, and plenty.
 const PIPE_SIZE: usize = 1 << 20;
+
+/// `btrfs-stream`, a zero and the version: what the kernel writes first.
+const HEAD: usize = 17;
 
 const WHAT: &str = "send";
 
@@ -60,6 +64,8 @@ pub struct SendSettings {
 /// A stream that the kernel is making.
 pub struct SendStream {
     path: PathBuf,
+    /// What was read ahead and not yet given out.
+    head: Vec<u8>,
     reader: Option<PipeReader>,
     sender: Option<JoinHandle<rustix::io::Result<()>>>,
     /// What the kernel ended with, once that is known.
@@ -76,24 +82,37 @@ impl fmt::Debug for SendStream {
 ///
 /// The receiver must have the parent and the clone sources. All of them must be read-only.
 ///
+/// Waits for the first bytes, so that what the kernel refuses is refused here.
+///
 /// # Errors
-/// `NotReadOnly`, `OtherPool`, `Unsupported`; what the kernel says later comes from the stream.
+/// `NotReadOnly`, `OtherPool`, `Unsupported`, `Permission`; what the kernel says later comes from the stream.
 pub fn send(
     snapshot: &Subvolume,
     parent: Option<&Subvolume>,
     clone_sources: &[&Subvolume],
     settings: SendSettings,
 ) -> Result<SendStream> {
-    let call = prepare(snapshot, parent, clone_sources, settings)?;
+    let call = Arc::new(SendCall::new(prepare(snapshot, parent, clone_sources, settings)?));
     let trouble = |error: io::Error| HostError::new(WHAT, snapshot.path(), error);
     let (reader, writer) = io::pipe().map_err(trouble)?;
     enlarge(&writer);
     let fd = snapshot.as_fd().try_clone_to_owned().map_err(trouble)?;
     let sender = std::thread::Builder::new()
         .name("send".to_owned())
-        .spawn(move || run(&fd, &writer, &call, settings.idle))
+        .spawn({
+            let call = Arc::clone(&call);
+            move || run(&fd, &writer, &call, settings.idle)
+        })
         .map_err(trouble)?;
-    Ok(SendStream { path: snapshot.path().to_owned(), reader: Some(reader), sender: Some(sender), ended: None })
+    let mut stream = SendStream {
+        path: snapshot.path().to_owned(),
+        head: Vec::new(),
+        reader: Some(reader),
+        sender: Some(sender),
+        ended: None,
+    };
+    stream.read_head(&call)?;
+    Ok(stream)
 }
 
 fn prepare(
@@ -101,7 +120,7 @@ fn prepare(
     parent: Option<&Subvolume>,
     clone_sources: &[&Subvolume],
     settings: SendSettings,
-) -> Result<SendCall> {
+) -> Result<SendRequest> {
     let refuse = |path, kind, hint| Err(HostError::because(WHAT, path, kind, hint));
     let pool = snapshot.pool()?.uuid();
     if settings.compressed && settings.protocol < Protocol::V2 {
@@ -124,7 +143,7 @@ fn prepare(
             return refuse(subvolume.path(), HostErrorKind::OtherPool, hint);
         }
     }
-    Ok(SendCall {
+    Ok(SendRequest {
         parent: parent.map_or(0, |parent| parent.id().0),
         clone_sources: sources.iter().map(|source| source.id().0).collect(),
         version: match settings.protocol {
@@ -150,13 +169,20 @@ fn run(snapshot: &OwnedFd, writer: &PipeWriter, call: &SendCall, idle: bool) -> 
         // A kernel without I/O priorities sends all the same.
         let _ = ioctl::make_this_thread_idle();
     }
-    ioctl::send(snapshot.as_fd(), writer.as_fd(), call)
+    // A handler that runs in this thread would end the stream; the other threads can run it as well.
+    let _ = ioctl::block_signals_in_this_thread();
+    call.run(snapshot.as_fd(), writer.as_fd())
 }
 
 impl Read for SendStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
+        }
+        if !self.head.is_empty() {
+            let len = self.head.as_slice().read(buf)?;
+            self.head.drain(..len);
+            return Ok(len);
         }
         let read = match &mut self.reader {
             Some(reader) => reader.read(buf)?,
@@ -170,6 +196,19 @@ impl Read for SendStream {
 }
 
 impl SendStream {
+    /// Waits until the kernel is at work, and forbids it to begin again.
+    fn read_head(&mut self, call: &SendCall) -> Result<()> {
+        let mut head = [0; HEAD];
+        let read = self.reader.as_mut().map(|reader| reader.read_exact(&mut head));
+        call.forbid_restart();
+        if matches!(read, Some(Ok(()))) {
+            self.head = head.to_vec();
+            return Ok(());
+        }
+        let error = self.end().err().unwrap_or(Errno::IO);
+        Err(self.trouble(error))
+    }
+
     /// Says whether the stream that was read is whole.
     ///
     /// # Errors
@@ -200,6 +239,10 @@ impl SendStream {
         let wrapped = HostError::new(WHAT, &self.path, error);
         match error {
             Errno::PERM => wrapped.with_hint("only root (CAP_SYS_ADMIN) may"),
+            // The mark of `forbid_restart`.
+            Errno::BADF => wrapped
+                .of_kind(HostErrorKind::Interrupted)
+                .with_hint("the process was stopped or the machine suspended meanwhile; send it again"),
             _ => wrapped,
         }
     }

@@ -1,6 +1,7 @@
 //! Structures and numbers of `linux/btrfs.h`. Nothing but layout; `layout_tests` compares it with the header.
 
 use std::marker::PhantomData;
+use std::sync::atomic::AtomicI64;
 
 use rustix::ioctl::{Opcode, opcode};
 
@@ -199,7 +200,7 @@ pub(super) struct ReceivedArgs {
 /// `struct btrfs_ioctl_send_args`
 #[repr(C)]
 pub(super) struct SendArgs {
-    pub(super) send_fd: i64,
+    pub(super) send_fd: AtomicI64,
     pub(super) clone_sources_count: u64,
     pub(super) clone_sources: *const u64,
     pub(super) parent_root: u64,

@@ -10,19 +10,19 @@ mod data;
 #[cfg(test)]
 mod layout_tests;
 mod pool;
-mod priority;
 mod search;
 mod send;
 mod subvolume;
+mod thread;
 
 pub use data::{EncodedWrite, clone_range, encoded_write};
 pub(crate) use pool::{device, features, fs_info, label, spaces, sync};
-pub(crate) use priority::make_this_thread_idle;
 pub(crate) use search::{Key, search};
-pub(crate) use send::{SendCall, send};
+pub(crate) use send::{SendCall, SendRequest};
 pub(crate) use subvolume::{
     children, create, destroy, flags, info, inode_path, set_flags, set_received, snapshot, subvolume_of,
 };
+pub(crate) use thread::{block_signals_in_this_thread, make_this_thread_idle};
 
 pub(crate) use abi::{SpaceInfo, SubvolInfoArgs};
 

@@ -1,5 +1,7 @@
 //! Tests against real Btrfs on loop devices; they need root.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that failed")]
+
 mod locks;
 mod pools;
 mod sending;

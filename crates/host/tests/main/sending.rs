@@ -2,9 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use subvault_host::HostErrorKind;
@@ -232,4 +233,53 @@ fn fifty_snapshots_are_quick() {
     }
     println!("50 snapshots deleted in {:?}", begun.elapsed());
     assert_eq!(source.pool().unwrap().subvolumes().unwrap().len(), 2);
+}
+
+/// Tells the started copy of this binary what to send.
+const SEND_THIS: &str = "SUBVAULT_TEST_SEND_THIS";
+
+/// What the started copy does; in the ordinary run of the tests there is nothing to do.
+#[test]
+fn send_slowly() {
+    let Some(path) = std::env::var_os(SEND_THIS) else { return };
+    let mut stream = send(&Subvolume::open(path).unwrap(), None, &[], V1).unwrap();
+    stream.read_exact(&mut vec![0; 1 << 20]).unwrap();
+    // The pipe fills up, the kernel waits, and the parent stops this process.
+    println!("waiting");
+    std::io::stdin().read_exact(&mut [0]).unwrap();
+    let ended = stream.read_to_end(&mut Vec::new());
+    println!("ended {:?} {:?}", ended.is_ok(), stream.finish().map_err(|error| error.kind()));
+}
+
+/// The kernel begins a stopped send again in the middle of the stream, and says that all is well.
+#[test]
+fn a_stream_during_which_the_process_was_stopped_is_not_taken_for_whole() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let pool = pool();
+    let source = Subvolume::create(&pool.path(), "source".as_ref()).unwrap();
+    fs::write(source.path().join("file"), noise(20 << 20)).unwrap();
+    let taken = snapshot::take(&source, &pool.path(), "taken".as_ref()).unwrap().0;
+    for stop in [false, true] {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "sending::send_slowly", "--nocapture"])
+            .env(SEND_THIS, taken.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("waiting")));
+        std::thread::sleep(Duration::from_millis(300));
+        if stop {
+            let pid = Pid::from_child(&child);
+            kill_process(pid, Signal::STOP).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+            kill_process(pid, Signal::CONT).unwrap();
+        }
+        child.stdin.take().unwrap().write_all(b"x").unwrap();
+        let said = lines.find(|line| line.contains("ended")).unwrap();
+        child.wait().unwrap();
+        let expected = if stop { "ended false Err(Interrupted)" } else { "ended true Ok(())" };
+        assert!(said.contains(expected), "{said}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -134,6 +135,26 @@ fn the_list_is_that_of_btrfs_however_the_pool_is_mounted() {
     assert_eq!(nested, [below(&paths[1]), below(&paths[2])]);
     assert_eq!(a.children().unwrap().len(), 1);
     assert_eq!(found.nested_in(SubvolumeId::TOP).unwrap().len(), 4);
+}
+
+/// Deeper than the kernel can say at once, and than any path can be.
+#[test]
+fn a_subvolume_in_very_deep_directories_has_its_whole_path() {
+    use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+    let pool = pool();
+    let name = [b"\xff".as_slice(), &[b'd'; 250]].concat();
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut dir = openat(CWD, pool.path(), flags, Mode::empty()).unwrap();
+    for _ in 0..20 {
+        mkdirat(&dir, odd(&name), Mode::RWXU).unwrap();
+        dir = openat(&dir, odd(&name), flags, Mode::empty()).unwrap();
+    }
+    let deep = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd()));
+    let made = Subvolume::create(&deep, "sub".as_ref()).unwrap();
+    let listed = made.pool().unwrap().subvolumes().unwrap();
+    let mut expected: PathBuf = std::iter::repeat_n(odd(&name), 20).collect();
+    expected.push("sub");
+    assert_eq!(listed[1].path, expected);
 }
 
 #[test]
