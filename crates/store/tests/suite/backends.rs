@@ -85,11 +85,25 @@ struct Server {
     variable: &'static str,
     provider: Provider,
     thaws: bool,
+    /// What the probe is known to find, as `docs/providers.md` has it.
+    finds: Capabilities,
 }
 
 const SERVERS: [Server; 2] = [
-    Server { name: "LocalStack", variable: "SUBVAULT_TEST_S3_LOCALSTACK", provider: Provider::Aws, thaws: true },
-    Server { name: "Ceph RGW", variable: "SUBVAULT_TEST_S3_RGW", provider: Provider::CephRgw, thaws: false },
+    Server {
+        name: "LocalStack",
+        variable: "SUBVAULT_TEST_S3_LOCALSTACK",
+        provider: Provider::Aws,
+        thaws: true,
+        finds: Capabilities::ALL,
+    },
+    Server {
+        name: "Ceph RGW",
+        variable: "SUBVAULT_TEST_S3_RGW",
+        provider: Provider::CephRgw,
+        thaws: false,
+        finds: Capabilities { conditional_complete: false, if_match: false, ..Capabilities::ALL },
+    },
 ];
 
 impl Server {
@@ -103,6 +117,7 @@ impl Server {
         settings.prefix = Some(Key::new(format!("t-{}", nonce())).unwrap());
         settings.bulk_class = class("DEEP_ARCHIVE");
         let (store, capabilities) = probed(settings);
+        assert_eq!(capabilities, self.finds, "{}", self.name);
         Some(Backend { name: self.name, store, capabilities, thaws: self.thaws, fake: None, _directory: None })
     }
 }

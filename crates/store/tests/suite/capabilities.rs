@@ -101,3 +101,18 @@ fn nothing_outside_of_the_prefix_is_touched() {
     assert_eq!(fake.keys(), ["in/here-too", "in/here/o", "in/other"]);
     assert!(store.describe().starts_with("s3://vault/in/here at http://127.0.0.1:"), "{}", store.describe());
 }
+
+#[test]
+fn every_provider_has_a_row_in_the_documentation() {
+    let document = include_str!("../../../../docs/providers.md");
+    for provider in Provider::ALL {
+        let name = serde_json::to_value(provider).unwrap();
+        let row = format!("| `{}` |", name.as_str().unwrap());
+        let line = document.lines().find(|line| line.starts_with(&row));
+        let line = line.unwrap_or_else(|| panic!("docs/providers.md has no row {row}"));
+        let endpoint = provider.profile().endpoint.map(|pattern| pattern.replace("{region}", "REGION"));
+        assert!(endpoint.is_none_or(|endpoint| line.contains(&endpoint)), "{line}");
+        let style = if provider.profile().path_style { "| path |" } else { "| host |" };
+        assert!(line.contains(style), "{line}");
+    }
+}
