@@ -13,6 +13,7 @@ pub mod lock;
 pub mod mounts;
 pub mod pool;
 pub mod process;
+pub mod receive;
 pub mod send;
 pub mod snapshot;
 pub mod subvolume;

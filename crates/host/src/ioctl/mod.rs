@@ -14,6 +14,7 @@ mod search;
 mod send;
 mod subvolume;
 mod thread;
+mod verity;
 
 pub use data::{EncodedWrite, clone_range, encoded_write};
 pub(crate) use pool::{device, features, fs_info, label, spaces, sync};
@@ -23,6 +24,7 @@ pub(crate) use subvolume::{
     children, create, destroy, flags, info, inode_path, set_flags, set_received, snapshot, subvolume_of,
 };
 pub(crate) use thread::{block_signals_in_this_thread, make_this_thread_idle};
+pub(crate) use verity::enable_verity;
 
 pub(crate) use abi::{SpaceInfo, SubvolInfoArgs};
 

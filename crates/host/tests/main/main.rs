@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that failed")]
 
+mod churn;
+mod hostile;
 mod locks;
+mod oracle;
 mod pools;
+mod receiving;
 mod sending;
 mod subvolumes;
 mod support;
