@@ -11,11 +11,15 @@ pub mod identity;
 pub mod ioctl;
 pub mod lock;
 pub mod mounts;
+pub mod pace;
 pub mod pool;
 pub mod process;
+pub mod read_ahead;
 pub mod receive;
 pub mod send;
 pub mod snapshot;
 pub mod subvolume;
+pub mod tree_digest;
+mod tree_walk;
 
 pub use error::{HostError, HostErrorKind};

@@ -343,7 +343,12 @@ impl Tree {
     fn make_directory(&mut self, hand: Hand) -> Result<()> {
         let (_, job) = self.job_of(hand)?;
         let fd = job.run_directory(&self.rules)?;
-        let changed = job.ops.iter().any(|op| !matches!(op, Op::Chown(..)));
+        let passes_on = |op: &Op| match op {
+            Op::Chmod(mode) => mode & 0o2000 != 0,
+            Op::Chown(..) => false,
+            _ => true,
+        };
+        let changed = job.ops.iter().any(passes_on);
         let heritage =
             if changed { Heritage::of(&fd).map_err(failed("mkdir", &job.path))? } else { Heritage::default() };
         self.dirs.insert(&job.path, Dir::new(fd, heritage));

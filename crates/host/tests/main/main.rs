@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that failed")]
 
 mod churn;
+mod digests;
 mod hostile;
 mod locks;
 mod oracle;
