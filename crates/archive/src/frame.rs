@@ -14,6 +14,12 @@ const ENTRY_BYTES: usize = 8;
 const TABLE_FRONT_BYTES: usize = 8;
 const TABLE_FOOTER_BYTES: usize = 9;
 
+/// The version of the compressor: with another one, the same level makes other bytes.
+#[must_use]
+pub fn zstd_version() -> u32 {
+    zstd::zstd_safe::version_number()
+}
+
 /// Compresses pieces of a stream, one frame each.
 pub struct FrameCompressor {
     inner: zstd::bulk::Compressor<'static>,

@@ -1,1 +1,13 @@
-//! placeholder
+//! What a run does: it looks at pools and stores, lets `plan` decide, and carries the steps out one by one.
+//!
+//! A file per kind of job. This room joins `host` and `archive`; it must never decide what to keep or to delete (that
+//! is `plan`) and never print (it tells a `Monitor`).
+
+#![forbid(unsafe_code)]
+
+pub mod audit;
+pub mod driver;
+pub mod error;
+pub mod observe;
+pub mod setup;
+pub mod snapshot;

@@ -12,6 +12,16 @@ const SEGMENT_PIECES: usize = 16;
 /// How much plaintext a full segment holds.
 pub const SEGMENT_BYTES: usize = SEGMENT_PIECES * PIECE_BYTES;
 
+/// A random number that tells one attempt to write a stream from another.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn draw_attempt() -> Result<u32, ArchiveError> {
+    let mut bytes = [0; 4];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| ArchiveError::Bug("no randomness"))?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
 /// What the sealed bytes of a stream depend on, besides its content. Never leaves the root-only journal.
 #[derive(Clone)]
 pub struct StreamSecret(Zeroizing<[u8; 32]>);

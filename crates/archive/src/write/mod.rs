@@ -115,8 +115,8 @@ pub fn write_stream(
         }
         let assembler = Assembler::new(job, job_tx.clone(), part_tx);
         scope.spawn(|| failure.note(assembler.run(frame_rx, &failure)));
-        let sent = reader::read(job, source, observer, job_tx, frame_tx, &failure);
-        sent.map_err(|error| failure.set(error)).ok()
+        let downstream = reader::Downstream { jobs: job_tx, frames: frame_tx };
+        reader::read(job, source, observer, downstream, &failure)
     });
     failure.into_result()?;
     let upload = upload.into_inner().map_err(|_| ArchiveError::Bug("a thread of the pipeline died"))?;

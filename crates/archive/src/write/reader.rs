@@ -24,14 +24,30 @@ pub(super) struct Frame {
     pub(super) answer: Answer,
 }
 
-/// Reads the whole stream.
-#[expect(clippy::needless_pass_by_value, reason = "dropping its ends is what closes the pipeline")]
+/// Where pieces are handed on to.
+pub(super) struct Downstream {
+    pub(super) jobs: SyncSender<Job>,
+    pub(super) frames: SyncSender<Frame>,
+}
+
+/// Reads the whole stream. A failure is set before the queues close, so that no later stage takes what has come so
+/// far for the whole stream.
+#[expect(clippy::needless_pass_by_value, reason = "dropping the queues is what closes the pipeline")]
 pub(super) fn read(
     job: &WriteJob<'_>,
     source: &mut (dyn Read + Send),
     observer: &mut (dyn CommandObserver + Send),
-    jobs: SyncSender<Job>,
-    frames: SyncSender<Frame>,
+    downstream: Downstream,
+    failure: &Failure,
+) -> Option<SendRecord> {
+    read_all(job, source, observer, &downstream, failure).map_err(|error| failure.set(error)).ok()
+}
+
+fn read_all(
+    job: &WriteJob<'_>,
+    source: &mut (dyn Read + Send),
+    observer: &mut (dyn CommandObserver + Send),
+    downstream: &Downstream,
     failure: &Failure,
 ) -> Result<SendRecord, ArchiveError> {
     let mut decoder = Decoder::new();
@@ -49,8 +65,8 @@ pub(super) fn read(
         let plain_bytes = u32::try_from(plain.len()).map_err(|_| ArchiveError::Bug("a frame above 4 GiB"))?;
         let (answer, picked_up) = sync_channel(1);
         // A closed queue means that a later stage failed, and said why.
-        let handed_on = frames.send(Frame { plain_bytes, answer: picked_up }).is_ok()
-            && jobs.send(Job::Compress { plain, answer }).is_ok();
+        let handed_on = downstream.frames.send(Frame { plain_bytes, answer: picked_up }).is_ok()
+            && downstream.jobs.send(Job::Compress { plain, answer }).is_ok();
         if !handed_on {
             break;
         }

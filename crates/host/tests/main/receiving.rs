@@ -17,8 +17,15 @@ fn roomy(options: &[&str]) -> LoopPool {
     LoopPool::new(3 << 30, &[], options).unwrap()
 }
 
+/// Another seed can be tried with `SUBVAULT_SEED=… cargo test chain`: it is added to each of these.
+fn seed_from(usual: u64) -> u64 {
+    let more = std::env::var("SUBVAULT_SEED").map_or(0, |text| text.parse::<u64>().unwrap());
+    usual.wrapping_add(more)
+}
+
 /// A full and ten incrementals of random changes, received by both, compared with the source and each other.
 fn chain(seed: u64, send_options: &[&str], mount: &[&str], force_decompress: bool) {
+    let seed = seed_from(seed);
     let (source_pool, our_pool, real_pool) = (roomy(mount), roomy(&[]), roomy(&[]));
     let source = Subvolume::create(&source_pool.path(), "source".as_ref()).unwrap();
     let mut dice = Dice::new(seed);

@@ -1,0 +1,129 @@
+//! Looks at pools, journals and stores, so that `plan` can decide.
+
+use std::collections::BTreeMap;
+
+use subvault_archive::error::ArchiveError;
+use subvault_archive::inventory::{self, Series};
+use subvault_archive::journal::Journal;
+use subvault_archive::publish::claim_host;
+use subvault_model::monitor::{Event, Monitor};
+use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_plan::observed::{Observed, ObservedSubvolume, ObservedTarget, Unfinished};
+use subvault_store::ObjectStore;
+
+use crate::driver::chain;
+use crate::error::JobError;
+use crate::setup::{Setup, TargetSetup};
+use crate::snapshot;
+
+/// What was seen, with what is needed to act on it.
+#[derive(Default)]
+pub struct Sight {
+    /// What `plan` decides on.
+    pub observed: Observed,
+    /// The stores that could be opened.
+    pub stores: BTreeMap<TargetName, ObjectStore>,
+    /// What they have.
+    pub series: BTreeMap<(TargetName, SubvolumeName), Series>,
+    /// What could not be looked at, and why.
+    pub failures: Vec<(String, JobError)>,
+}
+
+/// Whether looking may write: the first archive run claims the host's name in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Claim it.
+    Yes,
+    /// Only look.
+    No,
+}
+
+/// Looks at everything that the policy of this run is about. What cannot be seen is told and left out.
+pub fn look(setup: &Setup, claim: Claim, monitor: &dyn Monitor) -> Sight {
+    let mut sight = Sight::default();
+    let mut wanted: Vec<&TargetName> = setup.policy.subvolumes.iter().flat_map(|s| &s.targets).collect();
+    wanted.sort();
+    wanted.dedup();
+    for target in wanted.into_iter().filter_map(|name| setup.target(name)) {
+        match open(setup, target, claim) {
+            Ok(store) => drop(sight.stores.insert(target.name.clone(), store)),
+            Err(error) => sight.fail(monitor, format!("target {}", target.name), error),
+        }
+    }
+    for policy in &setup.policy.subvolumes {
+        let Some(subvolume) = setup.subvolume(&policy.name) else { continue };
+        let seen = match snapshot::existing(subvolume) {
+            Ok(snapshots) => ObservedSubvolume { name: policy.name.clone(), snapshots, targets: Vec::new() },
+            Err(error) => {
+                sight.fail(monitor, format!("snapshots of {}", policy.name), error);
+                continue;
+            }
+        };
+        let mut seen = seen;
+        for target in policy.targets.iter().filter_map(|name| setup.target(name)) {
+            seen.targets.extend(sight.look_at(setup, target, &policy.name, monitor));
+        }
+        sight.observed.subvolumes.push(seen);
+    }
+    sight
+}
+
+fn open(setup: &Setup, target: &TargetSetup, claim: Claim) -> Result<ObjectStore, JobError> {
+    let store = target.open()?;
+    if claim == Claim::Yes {
+        claim_host(&store, &setup.layout(), &setup.host)?;
+    }
+    Ok(store)
+}
+
+impl Sight {
+    fn fail(&mut self, monitor: &dyn Monitor, what: String, error: JobError) {
+        monitor.event(Event::Warning(format!("{what}: {}", chain(&error))));
+        self.failures.push((what, error));
+    }
+
+    fn look_at(
+        &mut self,
+        setup: &Setup,
+        target: &TargetSetup,
+        subvolume: &SubvolumeName,
+        monitor: &dyn Monitor,
+    ) -> Option<ObservedTarget> {
+        let store = self.stores.get(&target.name)?;
+        let seen = inventory::take_series(store, &setup.layout(), subvolume)
+            .and_then(|series| Ok((unfinished(setup, target, subvolume, store)?, series)));
+        match seen {
+            Ok((unfinished, series)) => {
+                for (stream, why) in &series.unreadable {
+                    monitor.event(Event::Warning(format!("{subvolume} at {}: {stream}: {why}", target.name)));
+                }
+                let pointer = series.pointer.as_ref().and_then(|p| p.as_ref().ok()).map(|p| p.stream.clone());
+                let streams = series.summaries();
+                self.series.insert((target.name.clone(), subvolume.clone()), series);
+                Some(ObservedTarget { name: target.name.clone(), streams, unfinished, pointer })
+            }
+            Err(error) => {
+                self.fail(monitor, format!("{subvolume} at {}", target.name), error.into());
+                None
+            }
+        }
+    }
+}
+
+fn unfinished(
+    setup: &Setup,
+    target: &TargetSetup,
+    subvolume: &SubvolumeName,
+    store: &ObjectStore,
+) -> Result<Option<Unfinished>, ArchiveError> {
+    let journal = Journal::load(&target.journal(&setup.state, subvolume))?;
+    Ok(journal.map(|journal| {
+        let begun = journal.begun();
+        Unfinished {
+            stream: begun.stream.clone(),
+            snapshot: begun.snapshot,
+            parent: begun.parent,
+            same_settings: begun.shape == target.shape(store),
+        }
+    }))
+}
