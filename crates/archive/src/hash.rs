@@ -72,7 +72,9 @@ impl FromStr for Hash256 {
 
     fn from_str(text: &str) -> Result<Self, BadHash> {
         let bytes = from_hex(text).filter(|b| b.len() == 32).ok_or_else(|| BadHash(text.to_owned()))?;
-        Ok(Self::from_slice(&bytes))
+        let hash = Self::from_slice(&bytes);
+        // One way to write each hash: a changed letter case is a changed document.
+        if hash.to_string() == text { Ok(hash) } else { Err(BadHash(text.to_owned())) }
     }
 }
 

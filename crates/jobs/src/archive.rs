@@ -1,7 +1,6 @@
 //! The archive run: snapshots, streams, and what is no longer needed.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,19 +13,18 @@ use subvault_archive::manifest::{ContentRecord, FORMAT, Manifest, ParentRecord};
 use subvault_archive::publish::{point_at, publish};
 use subvault_archive::write::{Effort, WriteJob, Written, write_stream};
 use subvault_host::clock;
-use subvault_host::send::{Protocol, SendSettings, SendStream, send};
-use subvault_host::subvolume::Subvolume;
+use subvault_host::send::{SendSettings, SendStream, send};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::crash;
 use subvault_model::monitor::{Event, Monitor};
-use subvault_model::names::{SnapshotName, StreamKind, StreamName, SubvolumeName, TargetName};
+use subvault_model::names::{StreamKind, StreamName, SubvolumeName, TargetName};
 use subvault_model::stream::Generation;
 use subvault_model::subvolume::{LocalSnapshot, SnapshotIdentity};
 use subvault_plan::step::{Parent, Step, StepId, Which};
 use subvault_store::{ObjectStore, StoreErrorKind};
 
 use crate::audit::make_directory;
-use crate::content::{ContentWatch, Watching};
+use crate::content::ContentWatch;
 use crate::driver::Hands;
 use crate::error::JobError;
 use crate::observe::Sight;
@@ -131,7 +129,8 @@ impl<'a> Archiver<'a> {
     fn send_or_begin_anew(&self, subject: &Subject<'_>, resume: bool) -> Result<StreamFigures, JobError> {
         match self.send_once(subject, resume) {
             Err(JobError::Archive(ArchiveError::Diverged(stream))) => {
-                self.monitor.event(Event::Note(format!("the interrupted upload {stream} cannot be resumed; beginning anew")));
+                self.monitor
+                    .event(Event::Note(format!("the interrupted upload {stream} cannot be resumed; beginning anew")));
                 abandon(self.setup, subject.target, subject.store, &subject.subvolume.name, &stream)?;
                 self.send_once(subject, false)
             }
@@ -215,9 +214,7 @@ impl Hands for Archiver<'_> {
                 self.taken.insert(id, taken);
                 Ok(figures)
             }
-            Step::SendStream { .. } => {
-                serde_json::to_value(self.send(step)?).map_err(|e| JobError::Bug(e.to_string()))
-            }
+            Step::SendStream { .. } => serde_json::to_value(self.send(step)?).map_err(|e| JobError::Bug(e.to_string())),
             Step::AbandonUpload { subvolume, target, stream } => {
                 let (target, store) = self.target(target)?;
                 abandon(self.setup, target, store, subvolume, stream)?;
@@ -288,30 +285,27 @@ fn pump(subject: &Subject<'_>, job: &WriteJob<'_>) -> Result<(Written, Option<Co
         None => None,
         Some((parent, _)) => Some(snapshot::open(directory, &parent.snapshot, parent.uuid)?),
     };
-    let mut stream = send(&snapshot, parent.as_ref(), &[], send_settings(subject.target))?;
-    let full = parent.is_none();
+    let stream = send(&snapshot, parent.as_ref(), &[], send_settings(subject.target))?;
     let target = subject.target;
+    let watch = ContentWatch::new(parent.is_none(), target.content_digest, target.read_ahead);
     std::thread::scope(|scope| {
-        let watch = ContentWatch::new(&snapshot, full, target.content_digest, target.read_ahead);
-        let (mut observer, watching) = watch.start(scope);
-        let written = write_stream(job, &mut stream, &mut observer);
-        finish(written, stream, &watching).and_then(|written| Ok((written, watching.record(observer, &snapshot)?)))
+        let watching = watch.start(scope, &snapshot)?;
+        let mut observer = watch.observer();
+        let mut paced = watch.paced(stream, &watching);
+        let written = write_stream(job, &mut paced, &mut observer);
+        let sent = finish(written, paced.into_inner());
+        if sent.is_err() {
+            watch.give_up();
+        }
+        Ok((sent?, watch.record(watching, &observer, &snapshot)?))
     })
 }
 
 /// The kernel's word counts before ours: a stream that it broke off is cut short for us.
-fn finish(
-    written: Result<Written, ArchiveError>,
-    stream: SendStream,
-    watching: &Watching<'_>,
-) -> Result<Written, JobError> {
-    let sent = stream.finish();
-    if written.is_err() || sent.is_err() {
-        watching.stop();
-    }
-    match (written, sent) {
+fn finish(written: Result<Written, ArchiveError>, stream: SendStream) -> Result<Written, JobError> {
+    match (written, stream.finish()) {
         (Ok(written), Ok(())) => Ok(written),
-        (Ok(_) | Err(ArchiveError::Stream(_)), Err(kernel)) => Err(kernel.into()),
+        (Ok(_) | Err(ArchiveError::Stream(_) | ArchiveError::Source(_)), Err(kernel)) => Err(kernel.into()),
         (Err(error), _) => Err(error.into()),
     }
 }

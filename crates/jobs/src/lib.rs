@@ -5,9 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod audit;
+pub mod content;
 pub mod driver;
 pub mod error;
 pub mod observe;
+pub mod restore;
 pub mod setup;
 pub mod snapshot;

@@ -16,7 +16,7 @@ use subvault_archive::inventory::Series;
 use subvault_archive::layout::Layout;
 use subvault_archive::manifest::{ContentScope, Manifest};
 use subvault_archive::read::{ReadError, ReadJob, read_stream};
-use subvault_host::receive::{ReceiveError, ReceiveSettings, Receiver, WholePool};
+use subvault_host::receive::{ReceiveError, ReceiveSettings, Receiver, These};
 use subvault_host::subvolume::Subvolume;
 use subvault_host::{HostErrorKind, clock, snapshot};
 use subvault_model::bytesize::ByteSize;
@@ -187,9 +187,11 @@ fn receive_one(job: &RestoreJob<'_>, staging: &Path, index: usize, restored: &mu
     let manifest = manifest(job, name)?;
     let part = part_name(name);
     delete_leftover(staging, &part)?;
+    let parent = index.checked_sub(1).map(|i| staging.join(job.plan.streams[i].name.to_string())).into_iter().collect();
     let settings = ReceiveSettings {
         name: part.clone(),
-        sources: Box::new(WholePool::of(staging)?),
+        // Built on what this restore has proved, never on something else of the same identity.
+        sources: Box::new(These(parent)),
         force_decompress: false,
         threads: RECEIVE_THREADS,
     };
@@ -297,12 +299,7 @@ fn feed(
     }
 }
 
-fn put_in_place(
-    job: &RestoreJob<'_>,
-    staging: &Path,
-    place: &Path,
-    restored: &mut Restored,
-) -> Result<(), JobError> {
+fn put_in_place(job: &RestoreJob<'_>, staging: &Path, place: &Path, restored: &mut Restored) -> Result<(), JobError> {
     let Some(last) = job.plan.streams.last() else { return Ok(()) };
     let staged = staging.join(last.name.to_string());
     if job.form == Form::WithWritableCopy {

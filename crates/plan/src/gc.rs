@@ -110,7 +110,7 @@ pub fn plan(policy: &ArchivePolicy, seen: &SeenStore, now: Timestamp) -> GcPlan 
     for (chain, verdict) in chains.iter().zip(judge(policy, seen, &chains, now)) {
         match verdict {
             Verdict::Keep(because) => {
-                plan.kept.push(format!("{} generation {}: {because}", seen.subvolume, chain.generation))
+                plan.kept.push(format!("{} generation {}: {because}", seen.subvolume, chain.generation));
             }
             Verdict::Delete(because) => delete_chain(&mut plan, seen, chain, &mut objects, &because),
         }

@@ -1,0 +1,209 @@
+//! The content of a snapshot: read beside the kernel's send for the digest, and compared after a restore.
+//!
+//! For a full the whole tree is digested, by several threads that run ahead of the kernel: what they read is then in
+//! the page cache, so that on a cold cache the digest is also the read-ahead. For an incremental, only what the stream
+//! touches is digested, after it has passed. Archive and restore derive that from the same commands.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use subvault_archive::manifest::{ContentRecord, ContentScope, Manifest};
+use subvault_archive::write::CommandObserver;
+use subvault_host::pace::Pace;
+use subvault_host::read_ahead::ReadAhead;
+use subvault_host::subvolume::Subvolume;
+use subvault_host::tree_digest::{self, Control, DigestSummary};
+use subvault_host::{HostError, identity};
+use subvault_model::bytesize::ByteSize;
+use subvault_model::monitor::Silent;
+use subvault_sendstream::command::Command;
+use subvault_sendstream::touched::{Scope as TouchedScope, Touched};
+
+use crate::error::JobError;
+use crate::setup::ReadAheadChoice;
+
+/// What remembering the touched paths may cost; beyond it the whole tree is digested. Part of the format: archive and
+/// restore must come to the same decision.
+const TOUCHED_BYTES_MAX: usize = 32 << 20;
+/// How far the digest may run ahead of the kernel, at most. Less where memory is short.
+const AHEAD_MAX: ByteSize = ByteSize::mib(2048);
+/// Threads that read. They mostly wait for the disk.
+const READERS: usize = 4;
+
+/// What is to be done about the content while a snapshot is being sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Nothing.
+    Nothing,
+    /// Only read ahead.
+    ReadAhead,
+    /// Digest the whole tree meanwhile.
+    WholeTree,
+    /// Note what the stream touches, and digest that afterwards.
+    Changes,
+}
+
+/// What the threads of a watch share.
+pub struct ContentWatch {
+    mode: Mode,
+    pace: Pace,
+    cancel: AtomicBool,
+}
+
+impl ContentWatch {
+    /// Decides what is done: `full` says whether the stream is a full.
+    #[must_use]
+    pub fn new(full: bool, digest: bool, read_ahead: ReadAheadChoice) -> Self {
+        let mode = match (full, digest, read_ahead) {
+            (true, true, _) => Mode::WholeTree,
+            (false, true, _) => Mode::Changes,
+            (true, false, ReadAheadChoice::Auto) => Mode::ReadAhead,
+            (_, false, _) => Mode::Nothing,
+        };
+        // Half of what is free, so that what was read ahead is still there when the kernel comes.
+        let available = identity::memory_available().map_or(ByteSize::ZERO, |m| ByteSize::bytes(m.get() / 2));
+        Self { mode, pace: Pace::new(available.min(AHEAD_MAX)), cancel: AtomicBool::new(false) }
+    }
+
+    /// Starts reading.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be read.
+    pub fn start<'scope, 'env: 'scope>(
+        &'env self,
+        scope: &'scope Scope<'scope, 'env>,
+        snapshot: &'env Subvolume,
+    ) -> Result<Watching<'scope>, JobError> {
+        Ok(match self.mode {
+            Mode::Nothing | Mode::Changes => Watching::Nothing,
+            Mode::ReadAhead => Watching::ReadAhead(ReadAhead::start(snapshot.path(), READERS)?),
+            Mode::WholeTree => Watching::Digest(scope.spawn(|| {
+                let control = Control { monitor: &Silent, cancel: &self.cancel, pace: Some(&self.pace) };
+                tree_digest::whole_tree(snapshot, READERS, control)
+            })),
+        })
+    }
+
+    /// Listens to the commands.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        Observer { touched: (self.mode == Mode::Changes).then(|| Touched::new(TOUCHED_BYTES_MAX)) }
+    }
+
+    /// The stream, telling the readers how far it has come.
+    pub fn paced<'a, R: Read>(&'a self, stream: R, watching: &'a Watching<'_>) -> Paced<'a, R> {
+        Paced { inner: stream, read_bytes: 0, pace: &self.pace, watching }
+    }
+
+    /// Ends the readers: the stream has failed.
+    pub fn give_up(&self) {
+        self.cancel.store(true, Ordering::SeqCst);
+        self.pace.release();
+    }
+
+    /// What is to be recorded of the content, now that the stream has passed.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be read.
+    pub fn record(
+        &self,
+        watching: Watching<'_>,
+        observer: &Observer,
+        snapshot: &Subvolume,
+    ) -> Result<Option<ContentRecord>, JobError> {
+        self.pace.release();
+        match watching {
+            Watching::Digest(thread) => {
+                let summary = thread.join().map_err(|_| JobError::Bug("the digest's thread died".to_owned()))?;
+                Ok(Some(to_record(&summary?, ContentScope::Tree)))
+            }
+            Watching::ReadAhead(ahead) => {
+                ahead.stop();
+                Ok(None)
+            }
+            Watching::Nothing => observer.touched.as_ref().map(|t| record_of(snapshot, Some(t))).transpose(),
+        }
+    }
+}
+
+/// What reads while the stream passes.
+pub enum Watching<'scope> {
+    /// Nothing.
+    Nothing,
+    /// The read-ahead.
+    ReadAhead(ReadAhead),
+    /// The digest of the whole tree.
+    Digest(ScopedJoinHandle<'scope, Result<DigestSummary, HostError>>),
+}
+
+/// A stream that tells how far it has come.
+pub struct Paced<'a, R> {
+    inner: R,
+    read_bytes: u64,
+    pace: &'a Pace,
+    watching: &'a Watching<'a>,
+}
+
+impl<R> Paced<'_, R> {
+    /// The stream itself again.
+    pub fn into_inner(self) -> R {
+        self.inner
+    }
+}
+
+impl<R: Read> Read for Paced<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.read_bytes += count as u64;
+        let so_far = ByteSize::bytes(self.read_bytes);
+        match self.watching {
+            Watching::Nothing => {}
+            Watching::ReadAhead(ahead) => ahead.consumed(so_far),
+            Watching::Digest(_) => self.pace.consumed(so_far),
+        }
+        Ok(count)
+    }
+}
+
+/// Notes what a stream touches.
+pub struct Observer {
+    touched: Option<Touched>,
+}
+
+impl CommandObserver for Observer {
+    fn command(&mut self, command: &Command<'_>) {
+        if let Some(touched) = &mut self.touched {
+            touched.command(command);
+        }
+    }
+}
+
+/// A collector for restoring a stream, where its manifest has a digest of what it touches.
+#[must_use]
+pub fn touched_of(manifest: &Manifest) -> Option<Touched> {
+    let changes = manifest.content.as_ref().is_some_and(|c| c.scope == ContentScope::Changes);
+    changes.then(|| Touched::new(TOUCHED_BYTES_MAX))
+}
+
+/// The digest of what `touched` names, or of the whole tree.
+///
+/// # Errors
+/// When the subvolume cannot be read.
+pub fn record_of(subvolume: &Subvolume, touched: Option<&Touched>) -> Result<ContentRecord, JobError> {
+    let cancel = AtomicBool::new(false);
+    let control = Control { monitor: &Silent, cancel: &cancel, pace: None };
+    let (summary, scope) = match touched.map(Touched::scope) {
+        Some(TouchedScope::Paths(paths)) => {
+            (tree_digest::touched(subvolume, paths, READERS, control)?, ContentScope::Changes)
+        }
+        Some(TouchedScope::Everything) | None => {
+            (tree_digest::whole_tree(subvolume, READERS, control)?, ContentScope::Tree)
+        }
+    };
+    Ok(to_record(&summary, scope))
+}
+
+fn to_record(summary: &DigestSummary, scope: ContentScope) -> ContentRecord {
+    ContentRecord { scope, digest: summary.digest.to_string(), entries: summary.entries, bytes: summary.bytes }
+}
