@@ -12,15 +12,15 @@ use subvault_archive::journal::{Begun, Journal};
 use subvault_archive::manifest::{ContentRecord, FORMAT, Manifest, ParentRecord};
 use subvault_archive::publish::{point_at, publish};
 use subvault_archive::write::{Effort, WriteJob, Written, write_stream};
-use subvault_host::clock;
 use subvault_host::send::{SendSettings, SendStream, send};
+use subvault_host::{HostErrorKind, clock};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::crash;
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::{StreamKind, StreamName, SubvolumeName, TargetName};
 use subvault_model::stream::Generation;
 use subvault_model::subvolume::{LocalSnapshot, SnapshotIdentity};
-use subvault_plan::step::{Parent, Step, StepId, Which};
+use subvault_plan::step::{Parent, Plan, Step, StepId, Which};
 use subvault_store::{ObjectStore, StoreErrorKind};
 
 use crate::audit::make_directory;
@@ -125,14 +125,20 @@ impl<'a> Archiver<'a> {
         result
     }
 
-    /// Goes on with an interrupted upload, or begins anew when that turns out to be impossible.
+    /// Goes on with an interrupted upload, or begins anew when that turns out to be impossible. What the kernel broke
+    /// off (it was suspended, or a balance came in between) is sent once more.
     fn send_or_begin_anew(&self, subject: &Subject<'_>, resume: bool) -> Result<StreamFigures, JobError> {
         match self.send_once(subject, resume) {
             Err(JobError::Archive(ArchiveError::Diverged(stream))) => {
-                self.monitor
-                    .event(Event::Note(format!("the interrupted upload {stream} cannot be resumed; beginning anew")));
+                let note = format!("the interrupted upload {stream} cannot be resumed; beginning anew");
+                self.monitor.event(Event::Note(note));
                 abandon(self.setup, subject.target, subject.store, &subject.subvolume.name, &stream)?;
                 self.send_once(subject, false)
+            }
+            Err(JobError::Host(error)) if error.kind() == HostErrorKind::Interrupted => {
+                self.monitor.event(Event::Note(format!("{error}; sending it again")));
+                let journal = subject.target.journal(&self.setup.state, &subject.subvolume.name);
+                self.send_once(subject, Journal::load(&journal)?.is_some())
             }
             other => other,
         }
@@ -233,6 +239,16 @@ impl Hands for Archiver<'_> {
             }
         }
     }
+}
+
+/// Decides what an archive run does, and checks the decision.
+///
+/// # Errors
+/// When the plan breaks a rule of its own; then nothing of it may be done.
+pub fn decide(setup: &Setup, sight: &Sight) -> Result<Plan, JobError> {
+    let plan = subvault_plan::archive::plan(&setup.policy, &sight.observed, clock::now());
+    let findings = subvault_plan::check::check(&plan, &sight.observed);
+    if findings.is_empty() { Ok(plan) } else { Err(JobError::Bug(findings.join("; "))) }
 }
 
 /// Gives up an interrupted upload: what it stored, and its journal last.

@@ -7,10 +7,15 @@
 
 pub mod archive;
 pub mod audit;
+pub mod bench;
 pub mod content;
 pub mod driver;
 pub mod error;
+pub mod gc;
 pub mod observe;
 pub mod restore;
 pub mod setup;
 pub mod snapshot;
+pub mod throughput;
+pub mod timeline;
+pub mod verify;

@@ -38,10 +38,13 @@ pub enum Claim {
     No,
 }
 
-/// Looks at everything that the policy of this run is about. What cannot be seen is told and left out.
-pub fn look(setup: &Setup, claim: Claim, monitor: &dyn Monitor) -> Sight {
+/// Looks at everything that the policy of this run is about; of the targets only at `only`, unless that is empty. What
+/// cannot be seen is told and left out. (The policy still names all targets, so that nothing that one of the others
+/// needs is given up.)
+pub fn look(setup: &Setup, only: &[TargetName], claim: Claim, monitor: &dyn Monitor) -> Sight {
     let mut sight = Sight::default();
-    let mut wanted: Vec<&TargetName> = setup.policy.subvolumes.iter().flat_map(|s| &s.targets).collect();
+    let chosen = |target: &&TargetName| only.is_empty() || only.contains(target);
+    let mut wanted: Vec<&TargetName> = setup.policy.subvolumes.iter().flat_map(|s| &s.targets).filter(chosen).collect();
     wanted.sort();
     wanted.dedup();
     for target in wanted.into_iter().filter_map(|name| setup.target(name)) {

@@ -1,7 +1,6 @@
 //! What a kind of store has to be able to do; private, so that the wrapper sees every call.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -45,7 +44,7 @@ pub(crate) trait Backend: Send + Sync {
     fn abort_upload(&self, upload: &UploadId) -> Outcome<()>;
     fn uploads(&self, prefix: &str) -> Outcome<Vec<PendingUpload>>;
 
-    fn sweep(&self, older_than: Duration) -> Outcome<usize>;
+    fn sweep(&self) -> Outcome<usize>;
     fn probe(&self, scratch: &Key) -> Outcome<Capabilities>;
 }
 

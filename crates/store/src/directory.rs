@@ -14,7 +14,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -55,18 +54,24 @@ impl Directory {
         self.root.join(key.as_str())
     }
 
-    /// A new file in the private directory, which is made when it is first needed.
+    /// A new file in the private directory, which is made when it is first needed. Locked until it is closed.
     fn temporary(&self, name: &str) -> Outcome<(PathBuf, File)> {
         let path = self.private.join(name);
-        let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let file = match open() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.make_private()?;
-                open()?
+        loop {
+            let file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    self.make_private()?;
+                    continue;
+                }
+                other => other?,
+            };
+            // Says that its writer lives. Where there are no locks, `sweep` removes nothing.
+            let _ = file.lock();
+            // Else `sweep` was faster.
+            if file.metadata()?.nlink() > 0 {
+                return Ok((path, file));
             }
-            other => other?,
-        };
-        Ok((path, file))
+        }
     }
 
     fn make_private(&self) -> Outcome<()> {
@@ -200,8 +205,8 @@ impl Backend for Directory {
         upload::pending(self, prefix)
     }
 
-    fn sweep(&self, older_than: Duration) -> Outcome<usize> {
-        upload::sweep(self, older_than)
+    fn sweep(&self) -> Outcome<usize> {
+        upload::sweep(self)
     }
 
     fn probe(&self, scratch: &Key) -> Outcome<Capabilities> {

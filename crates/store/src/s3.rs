@@ -227,7 +227,7 @@ impl Backend for S3 {
         self.inner.wait(self.inner.uploads(prefix))
     }
 
-    fn sweep(&self, _older_than: Duration) -> Outcome<usize> {
+    fn sweep(&self) -> Outcome<usize> {
         Ok(0)
     }
 

@@ -5,7 +5,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -201,9 +200,10 @@ impl ObjectStore {
         self.call(Verb::Uploads, "list the uploads of", prefix, |backend| backend.uploads(prefix))
     }
 
-    /// Removes the temporary files that killed `put`s left behind, and says how many. A bucket has none.
-    pub fn sweep(&self, older_than: Duration) -> Result<usize, StoreError> {
-        self.call(Verb::Sweep, "clean up", "", |backend| backend.sweep(older_than))
+    /// Removes the temporary files that killed `put`s left behind, and says how many; what a living process is writing
+    /// stays. A bucket has none.
+    pub fn sweep(&self) -> Result<usize, StoreError> {
+        self.call(Verb::Sweep, "clean up", "", |backend| backend.sweep())
     }
 
     /// Tries out what the store honours, with objects below `scratch` that are deleted again.

@@ -10,7 +10,6 @@ use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use rustix::fs::{Advice, fadvise};
@@ -130,21 +129,25 @@ pub(super) fn pending(store: &Directory, prefix: &str) -> Outcome<Vec<PendingUpl
 }
 
 /// Removes what belongs to no upload: temporary files of killed puts, and data whose description a power cut took.
-pub(super) fn sweep(store: &Directory, older_than: Duration) -> Outcome<usize> {
+pub(super) fn sweep(store: &Directory) -> Outcome<usize> {
     let mut removed = 0;
     for file in private_files(store)? {
         let owner = file.with_extension(&ABOUT[1..]);
         let name = file.file_name().unwrap_or_default().as_encoded_bytes();
         let ours = name.starts_with(PUT.as_bytes()) || name.starts_with(UPLOAD.as_bytes());
-        // What vanishes just now was finished by its owner.
-        let modified = fs::symlink_metadata(&file).and_then(|found| found.modified());
-        let age = modified.ok().map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
-        let old = age.is_some_and(|age| age >= older_than);
-        if ours && old && describe(&owner).is_none() && fs::remove_file(&file).is_ok() {
+        if ours && describe(&owner).is_none() && remove_abandoned(&file) {
             removed += 1;
         }
     }
     Ok(removed)
+}
+
+/// Removes a temporary file whose writer is dead: the living hold its lock. Where a file system has no locks, nothing is
+/// removed. What vanishes just now was finished by its writer.
+fn remove_abandoned(path: &Path) -> bool {
+    let Ok(file) = OpenOptions::new().read(true).open(path) else { return false };
+    // Removed under the lock, so that a writer who waits for it sees that the file is gone.
+    file.try_lock().is_ok() && fs::remove_file(path).is_ok()
 }
 
 fn private_files(store: &Directory) -> Outcome<Vec<PathBuf>> {

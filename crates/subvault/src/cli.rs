@@ -1,0 +1,81 @@
+//! The command line as a whole; what a verb takes is in its module.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{archive, bench, completions, gc, init, list, man, restore, verify};
+use crate::config;
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::failure::Failure;
+
+/// Keeps Btrfs hosts safe: snapshots, encrypted archives in directories and object storage, and restores that are
+/// checked.
+#[derive(Debug, Parser)]
+#[command(name = "subvault", version, after_help = exit::HELP, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file
+    #[arg(long, global = true, env = "SUBVAULT_CONFIG", value_name = "FILE", default_value = config::PATH)]
+    config: PathBuf,
+    /// Print one JSON document instead of tables
+    #[arg(long, global = true)]
+    json: bool,
+    /// Show no progress and no notes; warnings and errors are still shown
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a configuration for this machine
+    Init(init::Args),
+    /// Snapshot subvolumes and archive them
+    Archive(archive::Args),
+    /// Show snapshots and archived streams as one timeline
+    List(list::Args),
+    /// Bring a subvolume back
+    Restore(restore::Args),
+    /// Check what is archived
+    Verify(verify::Args),
+    /// Remove superseded generations and what interrupted runs left
+    Gc(gc::Args),
+    /// Measure how fast each stage of archiving is here
+    Bench(bench::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+    /// Write manual pages
+    Man(man::Args),
+}
+
+impl Cli {
+    /// What all verbs need.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        Context::new(self.config.clone(), self.json, self.quiet)
+    }
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When it could not be done; partial failures are exit codes.
+    pub fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Self::Init(args) => init::run(args, context),
+            Self::Archive(args) => archive::run(args, context),
+            Self::List(args) => list::run(args, context),
+            Self::Restore(args) => restore::run(args, context),
+            Self::Verify(args) => verify::run(args, context),
+            Self::Gc(args) => gc::run(args, context),
+            Self::Bench(args) => bench::run(args, context),
+            Self::Completions(args) => completions::run(args),
+            Self::Man(args) => man::run(args),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The verbs, a module each: what it takes, which job it calls, how its answer looks.
+
+pub mod archive;
+pub mod bench;
+pub mod completions;
+pub mod gc;
+pub mod init;
+pub mod list;
+pub mod man;
+pub mod restore;
+pub mod verify;

@@ -1,0 +1,245 @@
+//! `subvault restore`: brings a subvolume back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::json;
+use subvault_archive::age_file::header::Identity;
+use subvault_archive::inventory::{self, Series};
+use subvault_archive::manifest::Encryption;
+use subvault_host::clock;
+use subvault_jobs::driver::chain;
+use subvault_jobs::error::JobError;
+use subvault_jobs::restore::{Form, RestoreJob, Restored, restore};
+use subvault_jobs::throughput::{Basis, Estimate, estimate};
+use subvault_model::monitor::{Event, Monitor};
+use subvault_model::names::SubvolumeName;
+use subvault_plan::restore::{RestorePlan, plan};
+
+use crate::config;
+use crate::context::{Context, Run};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{self, size, table};
+use crate::place::{Place, PlaceArgs};
+use crate::when;
+
+/// The private keys that `subvault init` writes.
+pub const IDENTITY: &str = "/etc/subvault/identity.txt";
+/// Where the record is kept on a machine without configuration.
+const STATE: &str = "/var/lib/subvault";
+
+/// What it takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  subvault restore home --to /mnt/pool                      the newest
+  subvault restore home --to /mnt/pool --at 2026-11-20      as it was at the end of that day
+  subvault restore home --to /mnt/new --store s3://vault/laptop --provider aws --region eu-central-1 \\
+      --identity key.txt                                    on a machine that never saw the source
+
+The subvolume comes back in /mnt/pool/home, with its read-only snapshot beside it. Nothing is ever overwritten.")]
+pub struct Args {
+    /// Which subvolume, by its name in the archive
+    subvolume: SubvolumeName,
+    /// A directory of a Btrfs filesystem
+    #[arg(long, value_name = "DIRECTORY")]
+    to: PathBuf,
+    /// The newest at this moment: 2026-11-20, '2026-11-20 14:30', an RFC 3339 time, or a snapshot's 20261120T143000Z
+    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    at: Option<Timestamp>,
+    /// A file with age identities; /etc/subvault/identity.txt if it is there
+    #[arg(long = "identity", short, value_name = "FILE")]
+    identities: Vec<PathBuf>,
+    /// Only the read-only snapshot, without a writable copy
+    #[arg(long)]
+    read_only: bool,
+    /// Show what would be fetched and how long it would take, and do nothing
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// A plan and where it is carried out from.
+struct Choice {
+    place: Place,
+    series: Series,
+    plan: RestorePlan,
+}
+
+/// Restores.
+///
+/// # Errors
+/// When it cannot be restored; nothing is put in place then.
+pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let (state, candidates) = candidates(args, context)?;
+    let choice = choose(args, context, candidates)?;
+    let Choice { place, series, plan } = &choice;
+    let expected = estimate(&state, &place.store, &place.layout, series, plan);
+    if args.dry_run {
+        let answer = json!({ "target": place.name, "plan": plan, "estimate": expected });
+        context.answer(&answer, || describe(&choice, expected))?;
+        return Ok(Exit::Good);
+    }
+    if !context.json {
+        output::say(&describe(&choice, expected))?;
+    }
+    let identities = identities(args, &choice)?;
+    let run = context.lock(&state, "restore.lock", "subvault restore")?;
+    let job = RestoreJob {
+        store: &place.store,
+        layout: &place.layout,
+        series,
+        plan,
+        destination: &args.to,
+        form: if args.read_only { Form::ReadOnly } else { Form::WithWritableCopy },
+        identities: &identities,
+        lanes: place.lanes,
+        monitor: &context.monitor,
+    };
+    let result = restore(&job);
+    record(&run, args, &choice, result.as_ref())?;
+    let restored = result?;
+    context.answer(&restored, || summary(&restored))?;
+    Ok(Exit::Good)
+}
+
+fn candidates(args: &Args, context: &Context) -> Result<(PathBuf, Vec<Place>), Failure> {
+    if let Some(name) = &args.place.store {
+        // A configuration that happens to be there may say where the state is; it is not needed.
+        let state = config::load(&context.config).ok().and_then(|d| d.config.host.state.clone());
+        return Ok((state.unwrap_or_else(|| PathBuf::from(STATE)), vec![args.place.explicit(name)?]));
+    }
+    let setup = context.setup()?;
+    let mut places = Vec::new();
+    for target in args.place.configured(&setup)? {
+        match target.open() {
+            Ok(store) => places.push(Place {
+                name: target.name.clone(),
+                store,
+                layout: args.place.layout(&setup),
+                lanes: target.lanes,
+            }),
+            Err(error) => context.monitor.event(Event::Warning(format!("{}: {}", target.name, chain(&error)))),
+        }
+    }
+    Ok((setup.state, places))
+}
+
+/// The store that has the newest snapshot that is old enough; of several, the first.
+fn choose(args: &Args, context: &Context, candidates: Vec<Place>) -> Result<Choice, Failure> {
+    let mut best: Option<Choice> = None;
+    let mut first_error: Option<JobError> = None;
+    for place in candidates {
+        match look(args, &place) {
+            Ok((series, plan)) => {
+                if best.as_ref().is_none_or(|b| b.plan.taken() < plan.taken()) {
+                    best = Some(Choice { place, series, plan });
+                }
+            }
+            Err(error) => {
+                context.monitor.event(Event::Warning(format!("{}: {}", place.name, chain(&error))));
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    match (best, first_error) {
+        (Some(best), _) => Ok(best),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Err(Failure::usage("no target could be opened", "see the warnings above")),
+    }
+}
+
+fn look(args: &Args, place: &Place) -> Result<(Series, RestorePlan), JobError> {
+    let series = inventory::take_series(&place.store, &place.layout, &args.subvolume)?;
+    let plan = plan(&args.subvolume, &series.summaries(), args.at)?;
+    Ok((series, plan))
+}
+
+fn identities(args: &Args, choice: &Choice) -> Result<Vec<Identity>, Failure> {
+    let encrypted = choice.plan.streams.iter().filter_map(|s| choice.series.streams.get(&s.name));
+    if !encrypted.into_iter().any(|p| p.manifest.encryption != Encryption::Off) {
+        return Ok(Vec::new());
+    }
+    let default = [PathBuf::from(IDENTITY)];
+    let files = match args.identities.as_slice() {
+        [] if Path::new(IDENTITY).exists() => &default,
+        given => given,
+    };
+    let mut identities = Vec::new();
+    for file in files {
+        let what = "read the identity file";
+        let text = fs::read_to_string(file).map_err(|source| JobError::File { what, path: file.clone(), source })?;
+        identities.extend(Identity::parse_file(&text).map_err(JobError::from)?);
+    }
+    Ok(identities)
+}
+
+fn record(run: &Run, args: &Args, choice: &Choice, result: Result<&Restored, &JobError>) -> Result<(), Failure> {
+    let subject =
+        json!({ "subvolume": args.subvolume, "to": args.to.display().to_string(), "from": choice.place.name });
+    let (outcome, mut detail) = match result {
+        Ok(restored) => ("done", serde_json::to_value(restored).unwrap_or_default()),
+        Err(error) => ("failed", json!({ "error": chain(error) })),
+    };
+    if let Some(object) = detail.as_object_mut() {
+        object.insert("subject".to_owned(), subject);
+    }
+    Ok(run.audit.add(clock::now(), "restore", outcome, detail)?)
+}
+
+fn describe(choice: &Choice, expected: Option<Estimate>) -> String {
+    let mut table = table::new(&["stream", "taken", "kind", ">fetch", ">receive"]);
+    for stream in &choice.plan.streams {
+        table.add_row([
+            stream.name.to_string(),
+            size::moment(stream.snapshot.taken),
+            stream.kind().to_string(),
+            size::size(stream.stored_bytes),
+            size::size(stream.stream_bytes),
+        ]);
+    }
+    let plan = &choice.plan;
+    let time = match expected {
+        None => "an unknown time".to_owned(),
+        Some(Estimate { seconds, basis: Basis::EarlierRestores }) => {
+            format!("about {}, as fast as earlier restores here", size::seconds(seconds))
+        }
+        Some(Estimate { seconds, basis: Basis::Fetching }) => {
+            format!("at least {}, the time for fetching", size::seconds(seconds))
+        }
+    };
+    format!(
+        "{} from {} ({}): {} streams, {} to fetch, {} to receive, {time}\n\n{}",
+        plan.subvolume,
+        choice.place.name,
+        choice.place.store.describe(),
+        plan.streams.len(),
+        plan.fetch_bytes,
+        plan.stream_bytes,
+        table::text(&table)
+    )
+}
+
+fn summary(restored: &Restored) -> String {
+    let mut text = format!("\nread-only  {}\n", restored.path.display());
+    if let Some(writable) = &restored.writable {
+        text.push_str(&format!("writable   {}\n", writable.display()));
+    }
+    text.push_str(&format!(
+        "{} received in {} ({}); {} entries compared with what was archived: equal\n",
+        restored.stream_bytes,
+        size::seconds(restored.seconds),
+        size::rate(restored.stream_bytes, restored.seconds),
+        restored.entries_compared,
+    ));
+    if restored.reused > 0 {
+        text.push_str(&format!("{} streams had been received by an interrupted restore\n", restored.reused));
+    }
+    if restored.not_compared > 0 {
+        text.push_str(&format!("{} streams could not be compared: they have no digest\n", restored.not_compared));
+    }
+    text
+}

@@ -1,0 +1,20 @@
+//! `[host]`: this machine.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use subvault_model::names::HostName;
+use toml::Spanned;
+
+/// This machine.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// What it is called in stores; its host name if not said.
+    pub name: Option<Spanned<HostName>>,
+    /// Where journals, the audit log and the lock are.
+    pub state: Option<PathBuf>,
+}
+
+/// Where journals, the audit log and the lock are, unless said otherwise.
+pub const STATE: &str = "/var/lib/subvault";

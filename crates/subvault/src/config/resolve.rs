@@ -1,0 +1,230 @@
+//! Turns what is written into what a run works with: defaults filled in, names looked up, keys read.
+//!
+//! Fails closed: a target without usable recipients is an error unless `encryption = "off"` is written in so many words.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use subvault_archive::age_file::header::Recipient;
+use subvault_archive::frame::FRAME_BYTES;
+use subvault_archive::hash::Hash256;
+use subvault_archive::manifest::{Compression, HostIdentity};
+use subvault_host::identity;
+use subvault_jobs::setup::{Location, ProtocolChoice, ReadAheadChoice, Setup, SubvolumeSetup, TargetSetup};
+use subvault_model::bytesize::ByteSize;
+use subvault_model::names::{HostName, TargetName};
+use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
+use subvault_plan::sizes::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, lanes, part_bytes};
+use subvault_store::{Key, S3Settings};
+use toml::Spanned;
+
+use super::error::ConfigError;
+use super::s3::S3;
+use super::subvolume::SNAPSHOTS;
+use super::target::{CompressionWord, EncryptionWord, ProtocolWord, Target};
+use super::{Document, credentials, host};
+
+/// The size of chunks, unless said otherwise: large enough that a bucket's price per request does not matter.
+const CHUNK_BYTES: ByteSize = ByteSize::gib(200);
+
+/// Checks a configuration and fills it in.
+///
+/// # Errors
+/// When something does not fit together; at the place where it is written.
+pub fn resolve(document: &Document) -> Result<Setup, ConfigError> {
+    let resolver = Resolver { document };
+    let state = document.config.host.state.clone().unwrap_or_else(|| PathBuf::from(host::STATE));
+    let targets = resolver.targets(&state)?;
+    let (subvolumes, wanted) = resolver.subvolumes()?;
+    let policies = document.config.targets.iter().map(|t| (t.get_ref().name.clone(), archive_policy(t.get_ref())));
+    let policy = Policy { subvolumes: wanted, targets: policies.collect(), fulls: Fulls::WhenDue };
+    Ok(Setup { host: resolver.host()?, state, subvolumes, targets, policy })
+}
+
+struct Resolver<'a> {
+    document: &'a Document,
+}
+
+impl Resolver<'_> {
+    fn at<T>(&self, place: &Spanned<T>, what: impl Into<String>) -> ConfigError {
+        ConfigError::at(&self.document.path, &self.document.text, place.span(), what)
+    }
+
+    fn host(&self) -> Result<HostIdentity, ConfigError> {
+        let name = match &self.document.config.host.name {
+            Some(name) => name.get_ref().clone(),
+            None => own_name()?,
+        };
+        Ok(HostIdentity { name, machine: machine()? })
+    }
+
+    fn subvolumes(&self) -> Result<(Vec<SubvolumeSetup>, Vec<SubvolumePolicy>), ConfigError> {
+        let known: Vec<TargetName> = self.document.config.targets.iter().map(|t| t.get_ref().name.clone()).collect();
+        let (mut setups, mut policies) = (Vec::new(), Vec::new());
+        let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
+        for spanned in &self.document.config.subvolumes {
+            let written = spanned.get_ref();
+            if !names.insert(written.name.clone()) {
+                return Err(self.at(spanned, format!("a second subvolume is called `{}`", written.name)));
+            }
+            if !written.path.is_absolute() {
+                let what = format!("the path of `{}` must begin with /", written.name);
+                return Err(self.at(spanned, what));
+            }
+            if !paths.insert(written.path.clone()) {
+                return Err(self.at(spanned, format!("{} is listed twice", written.path.display())));
+            }
+            let targets = match &written.targets {
+                None => known.clone(),
+                Some(chosen) => self.chosen(chosen, &known)?,
+            };
+            setups.push(SubvolumeSetup {
+                name: written.name.clone(),
+                path: written.path.clone(),
+                snapshots: written.snapshots.clone().unwrap_or_else(|| written.path.join(SNAPSHOTS)),
+            });
+            policies.push(SubvolumePolicy {
+                name: written.name.clone(),
+                targets,
+                keep_snapshots: written.keep_snapshots,
+            });
+        }
+        Ok((setups, policies))
+    }
+
+    fn chosen(&self, chosen: &[Spanned<TargetName>], known: &[TargetName]) -> Result<Vec<TargetName>, ConfigError> {
+        let mut targets = Vec::new();
+        for target in chosen {
+            if !known.contains(target.get_ref()) {
+                let names = known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let hint =
+                    if names.is_empty() { "there is no [[target]]".to_owned() } else { format!("there are {names}") };
+                return Err(self.at(target, format!("there is no target `{}`", target.get_ref())).with_hint(hint));
+            }
+            if targets.contains(target.get_ref()) {
+                return Err(self.at(target, format!("`{}` is listed twice", target.get_ref())));
+            }
+            targets.push(target.get_ref().clone());
+        }
+        Ok(targets)
+    }
+
+    fn targets(&self, state: &Path) -> Result<Vec<TargetSetup>, ConfigError> {
+        let mut setups: Vec<TargetSetup> = Vec::new();
+        for spanned in &self.document.config.targets {
+            if setups.iter().any(|t| t.name == spanned.get_ref().name) {
+                return Err(self.at(spanned, format!("a second target is called `{}`", spanned.get_ref().name)));
+            }
+            setups.push(self.target(spanned, state)?);
+        }
+        Ok(setups)
+    }
+
+    fn target(&self, spanned: &Spanned<Target>, state: &Path) -> Result<TargetSetup, ConfigError> {
+        let written = spanned.get_ref();
+        let location = match (&written.directory, &written.s3) {
+            (Some(directory), None) if directory.is_absolute() => Location::Directory(directory.clone()),
+            (Some(_), None) => return Err(self.at(spanned, "the directory of a target must begin with /")),
+            (None, Some(bucket)) => Location::S3(Box::new(self.bucket(&written.name, bucket, state)?)),
+            _ => return Err(self.at(spanned, format!("target `{}` needs either `directory` or `s3`", written.name))),
+        };
+        let chunk_bytes = match &written.chunk_size {
+            None => CHUNK_BYTES,
+            Some(size) if (CHUNK_BYTES_MIN..=CHUNK_BYTES_MAX).contains(size.get_ref()) => *size.get_ref(),
+            Some(size) => {
+                let what = format!("a chunk has from {CHUNK_BYTES_MIN} to {CHUNK_BYTES_MAX}");
+                return Err(self.at(size, what));
+            }
+        };
+        let part = part_bytes(chunk_bytes);
+        Ok(TargetSetup {
+            name: written.name.clone(),
+            location,
+            recipients: self.recipients(spanned)?,
+            compression: match written.compression {
+                CompressionWord::Off => Compression::Off,
+                CompressionWord::Zstd(level) => Compression::Zstd { level, frame_bytes: FRAME_BYTES },
+            },
+            chunk_bytes,
+            part_bytes: part,
+            lanes: lanes(written.lanes, part),
+            workers: written.workers,
+            bandwidth: written.bandwidth,
+            protocol: match written.protocol {
+                ProtocolWord::Newest => ProtocolChoice::Newest,
+                ProtocolWord::V1 => ProtocolChoice::V1,
+                ProtocolWord::V2 => ProtocolChoice::V2 { compressed: true },
+                ProtocolWord::V2Uncompressed => ProtocolChoice::V2 { compressed: false },
+            },
+            content_digest: written.content_digest,
+            read_ahead: if written.read_ahead { ReadAheadChoice::Auto } else { ReadAheadChoice::Off },
+            idle_io: written.idle_io,
+        })
+    }
+
+    fn recipients(&self, spanned: &Spanned<Target>) -> Result<Vec<Recipient>, ConfigError> {
+        let written = spanned.get_ref();
+        match (written.encryption, written.recipients.as_slice()) {
+            (Some(EncryptionWord::Off), []) => Ok(Vec::new()),
+            (Some(EncryptionWord::Off), [first, ..]) => {
+                Err(self.at(first, "encryption is \"off\" and there are recipients: which is meant?"))
+            }
+            (None, []) => Err(self
+                .at(spanned, format!("target `{}` has no recipients, so nothing could be encrypted", written.name))
+                .with_hint("add `recipients = [\"age1…\"]`, or say `encryption = \"off\"`")),
+            (None, keys) => keys
+                .iter()
+                .map(|key| key.get_ref().parse::<Recipient>().map_err(|e| self.at(key, e.to_string())))
+                .collect(),
+        }
+    }
+
+    fn bucket(&self, target: &TargetName, written: &S3, state: &Path) -> Result<S3Settings, ConfigError> {
+        let mut settings = S3Settings::new(written.provider, &written.bucket, &written.region);
+        settings.prefix = match &written.prefix {
+            None => None,
+            Some(prefix) => {
+                let text = prefix.get_ref().trim_matches('/');
+                Some(text.parse::<Key>().map_err(|e| self.at(prefix, e.to_string()))?)
+            }
+        };
+        settings.endpoint.clone_from(&written.endpoint);
+        settings.path_style = written.path_style;
+        settings.bulk_class.clone_from(&written.storage_class);
+        settings.metadata_class.clone_from(&written.metadata_storage_class);
+        settings.encryption = written.server_side_encryption.clone();
+        settings.attempts_max = written.attempts.unwrap_or(settings.attempts_max);
+        settings.connect_timeout_secs = written.connect_timeout_seconds.unwrap_or(settings.connect_timeout_secs);
+        settings.read_timeout_secs = written.read_timeout_seconds.unwrap_or(settings.read_timeout_secs);
+        settings.credentials =
+            credentials::read(written.credentials_file.as_deref(), written.credentials_command.as_deref())?;
+        settings.capabilities = crate::capabilities::recorded(state, target, &settings);
+        Ok(settings)
+    }
+}
+
+/// What this machine is called when the configuration does not say.
+///
+/// # Errors
+/// When its host name cannot be one of ours.
+pub fn own_name() -> Result<HostName, ConfigError> {
+    let plain = identity::plain_hostname(&identity::hostname());
+    plain.parse().map_err(|_| {
+        ConfigError::general(format!("`{plain}` cannot be the name of a host")).with_hint("say `name = …` under [host]")
+    })
+}
+
+/// What tells this machine from another of the same name. A hash, as systemd asks: the id itself stays here.
+fn machine() -> Result<String, ConfigError> {
+    let id = identity::machine_id().map_err(|e| ConfigError::general(e.to_string()))?;
+    let hash = Hash256::sha256(format!("subvault {id}").as_bytes()).to_string();
+    Ok(hash.chars().take(32).collect())
+}
+
+fn archive_policy(target: &Target) -> ArchivePolicy {
+    ArchivePolicy {
+        full_every_days: target.full_every_days.0,
+        keep_generations: target.keep_generations,
+        minimum_storage_days: target.minimum_storage_days,
+    }
+}

@@ -1,0 +1,146 @@
+//! The text of a new configuration: small, commented, and true for the machine it was written on.
+
+use std::path::Path;
+
+use subvault_model::names::{HostName, SubvolumeName};
+
+/// What the text says.
+pub struct Starter {
+    /// This machine.
+    pub host: HostName,
+    /// The subvolumes that were found.
+    pub subvolumes: Vec<Found>,
+    /// The target, as its lines, if one was named.
+    pub target: Option<Vec<String>>,
+    /// The public key, if things are to be encrypted.
+    pub recipient: Option<String>,
+}
+
+/// A mounted subvolume.
+pub struct Found {
+    /// What it will be called.
+    pub name: SubvolumeName,
+    /// Where it is mounted.
+    pub path: String,
+    /// Subvolumes inside of it, which its snapshots do not hold.
+    pub nested: Vec<String>,
+}
+
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+impl Starter {
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "{HEAD}\n[host]\nname = {}          # what this machine is called in stores\n",
+            quoted(self.host.as_str())
+        );
+        for found in &self.subvolumes {
+            text.push_str(&found.text());
+        }
+        text.push_str(&self.target_text());
+        text
+    }
+
+    fn target_text(&self) -> String {
+        let lines = self.target.clone();
+        let comment = if lines.is_some() { "" } else { "# " };
+        let lines = lines.unwrap_or_else(|| vec!["directory = \"/mnt/disk/vault\"".to_owned()]);
+        let encryption = match &self.recipient {
+            Some(key) => format!("recipients = [{}]   # who can read it; several are possible", quoted(key)),
+            None => "encryption = \"off\"   # anybody who can read the store can read the files".to_owned(),
+        };
+        let mut text = String::from(TARGET_HEAD);
+        for line in ["[[target]]".to_owned(), "name = \"vault\"".to_owned(), encryption].into_iter().chain(lines) {
+            text.push_str(&format!("{comment}{line}\n"));
+        }
+        text.push_str(TARGET_TAIL);
+        text
+    }
+}
+
+impl Found {
+    fn text(&self) -> String {
+        let mut text =
+            format!("\n[[subvolume]]\nname = {}\npath = {}\n", quoted(self.name.as_str()), quoted(&self.path));
+        if !self.nested.is_empty() {
+            text.push_str("# Subvolumes inside of it are not part of its snapshots. To archive one, give it a\n");
+            text.push_str("# [[subvolume]] of its own:\n");
+            for nested in &self.nested {
+                text.push_str(&format!("#   {}\n", quoted(nested)));
+            }
+        }
+        text
+    }
+}
+
+/// The name of a subvolume that is mounted at `point`: `/` is `root`, `/var/log` is `var-log`.
+#[must_use]
+pub fn name_of(point: &Path) -> Option<SubvolumeName> {
+    let text = point.to_str()?.trim_matches('/').to_lowercase().replace('/', "-");
+    let plain: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect();
+    let plain = plain.trim_matches('-');
+    if plain.is_empty() { "root".parse().ok() } else { plain.parse().ok() }
+}
+
+const HEAD: &str = "\
+# The configuration of subvault. Everything that is not said has a default; docs/configuration.md
+# lists all keys. `subvault archive --dry-run` shows what it leads to.
+";
+
+const TARGET_HEAD: &str = "
+# Where streams are archived to. A directory on another disk, or a bucket:
+#   [target.s3]
+#   provider = \"backblaze-b2\"   # aws, backblaze-b2, wasabi, idrive-e2, hetzner, ceph-rgw, generic
+#   bucket = \"…\"
+#   region = \"…\"
+#   prefix = \"…\"
+#   credentials_file = \"/etc/subvault/vault.credentials\"
+";
+
+const TARGET_TAIL: &str = "\
+# full_every_days = 30      # after so many days a new chain begins
+# keep_generations = 2      # so many chains stay in the store
+# compression = \"zstd-3\"    # or \"off\"
+# bandwidth = \"20 Mbit/s\"   # no limit if not said
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_mount_points() {
+        for (point, name) in
+            [("/", "root"), ("/home", "home"), ("/var/log", "var-log"), ("/srv/My Data", "srv-my-data")]
+        {
+            assert_eq!(name_of(Path::new(point)).map(|n| n.to_string()), Some(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_understood() {
+        let found =
+            Found { name: "home".parse().unwrap(), path: "/home \"x\"".to_owned(), nested: vec!["a\nb".to_owned()] };
+        for target in [None, Some(vec!["directory = \"/srv/vault\"".to_owned()])] {
+            for recipient in [None, Some("age1x".to_owned())] {
+                let targets = usize::from(target.is_some());
+                let found = Found { nested: found.nested.clone(), path: found.path.clone(), name: found.name.clone() };
+                let starter = Starter {
+                    host: "laptop".parse().unwrap(),
+                    subvolumes: vec![found],
+                    target: target.clone(),
+                    recipient,
+                };
+                let document = crate::config::parse("test".to_owned(), starter.text()).unwrap();
+                assert_eq!(document.config.targets.len(), targets);
+                assert_eq!(document.config.subvolumes.len(), 1);
+            }
+        }
+    }
+}
