@@ -1,9 +1,11 @@
 //! Restore: a subvolume comes back from its chain, checked stream by stream, and is put in place in the end.
 //!
-//! Streams are received in a staging directory of our own at the destination. A stream is there under `<stream>.part`
-//! until its content was compared with what was archived, and under `<stream>` from then on; so an interrupted restore
-//! goes on after the last stream that was proved, and what is half done is recognised by its name. Only the last one
-//! is moved to its place. No byte reaches the receiver before the unit it is in was verified.
+//! Streams are received at the destination under names of our own: a stream is called `.subvault-restore.<stream>.part`
+//! until its content was compared with what was archived, and `.subvault-restore.<stream>` from then on; so an
+//! interrupted restore goes on after the last stream that was proved, and what is half done is recognised by its name.
+//! (They are not in a directory of their own because the kernel refuses to move a read-only subvolume to another
+//! directory.) The last one is renamed to its place as the very last act, so a restore is done when that is there.
+//! No byte reaches the receiver before the unit it is in was verified.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -28,14 +30,13 @@ use subvault_sendstream::command::Command;
 use subvault_sendstream::decode::{Decoder, PushError, StreamError};
 use subvault_store::ObjectStore;
 
-use crate::audit::make_directory;
 use crate::content;
 use crate::error::JobError;
 
 /// Threads that write files while the stream is read.
 const RECEIVE_THREADS: usize = 2;
-/// The staging directory at the destination.
-pub const STAGING: &str = ".subvault-restore";
+/// How the names of what is being received begin.
+pub const STAGED: &str = ".subvault-restore.";
 
 /// What is put in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,10 +114,8 @@ impl RestoreJob<'_> {
 pub fn restore(job: &RestoreJob<'_>) -> Result<Restored, JobError> {
     let begin = clock::monotonic();
     let place = job.place().ok_or_else(|| JobError::Bug("a restore of no stream".to_owned()))?;
-    refuse_occupied(job, &place)?;
-    let staging = job.destination.join(STAGING);
-    make_directory(&staging)?;
-    crash::point("restore-staged");
+    let first = first_missing(job)?;
+    refuse_occupied(job, &place, first)?;
     let mut restored = Restored {
         path: place.clone(),
         writable: None,
@@ -128,38 +127,49 @@ pub fn restore(job: &RestoreJob<'_>) -> Result<Restored, JobError> {
         not_compared: 0,
         seconds: 0.0,
     };
-    let first = first_missing(job, &staging)?;
     restored.reused = first;
     for index in first..job.plan.streams.len() {
-        receive_one(job, &staging, index, &mut restored)?;
-        if index > 0 {
+        receive_one(job, index, &mut restored)?;
+        if let Some(before) = index.checked_sub(1) {
             // A parent is needed no longer than its child is being made.
-            drop_staged(&staging, &job.plan.streams[index - 1].name)?;
+            delete_leftover(job.destination, &staged_name(&job.plan.streams[before].name))?;
         }
     }
-    put_in_place(job, &staging, &place, &mut restored)?;
+    put_in_place(job, &place, &mut restored)?;
     restored.seconds = begin.elapsed().as_secs_f64();
     Ok(restored)
 }
 
-fn refuse_occupied(job: &RestoreJob<'_>, place: &Path) -> Result<(), JobError> {
-    let mut places = vec![place.to_owned()];
-    if job.form == Form::WithWritableCopy {
-        places.push(job.writable_place());
+fn refuse_occupied(job: &RestoreJob<'_>, place: &Path, first: usize) -> Result<(), JobError> {
+    let refuse = |occupied: &Path| JobError::Refused {
+        what: format!("{} exists already, and a restore never overwrites", occupied.display()),
+        hint: "restore into another directory, or move it away".to_owned(),
+    };
+    if place.symlink_metadata().is_ok() {
+        return Err(refuse(place));
     }
-    match places.into_iter().find(|p| p.symlink_metadata().is_ok()) {
-        None => Ok(()),
-        Some(occupied) => Err(JobError::Refused {
-            what: format!("{} exists already, and a restore never overwrites", occupied.display()),
-            hint: "restore into another directory, or move it away".to_owned(),
-        }),
+    let writable = job.writable_place();
+    let wanted = job.form == Form::WithWritableCopy;
+    if wanted && writable.symlink_metadata().is_ok() && !is_our_copy(job, &writable, first)? {
+        return Err(refuse(&writable));
+    }
+    Ok(())
+}
+
+/// Whether the writable copy is the one that this restore, interrupted after that, had made.
+fn is_our_copy(job: &RestoreJob<'_>, writable: &Path, first: usize) -> Result<bool, JobError> {
+    let Some(last) = job.plan.streams.last().filter(|_| first == job.plan.streams.len()) else { return Ok(false) };
+    let staged = Subvolume::open_in(job.destination, &staged_name(&last.name))?.info()?.identity()?;
+    match Subvolume::open(writable) {
+        Ok(found) => Ok(found.info()?.parent_uuid.is_some_and(|parent| staged.is_parent_of(&parent))),
+        Err(_) => Ok(false),
     }
 }
 
 /// How many streams need not be received: the last one that an interrupted run proved, and all before it.
-fn first_missing(job: &RestoreJob<'_>, staging: &Path) -> Result<usize, JobError> {
+fn first_missing(job: &RestoreJob<'_>) -> Result<usize, JobError> {
     for (index, stream) in job.plan.streams.iter().enumerate().rev() {
-        match Subvolume::open_in(staging, OsStr::new(&stream.name.to_string())) {
+        match Subvolume::open_in(job.destination, &staged_name(&stream.name)) {
             Ok(found) => {
                 let info = found.info()?;
                 if info.read_only && info.received_uuid.is_some() {
@@ -178,16 +188,22 @@ fn manifest<'a>(job: &'a RestoreJob<'_>, stream: &StreamName) -> Result<&'a Mani
     found.ok_or_else(|| JobError::Stale(format!("stream {stream}")))
 }
 
-fn part_name(stream: &StreamName) -> OsString {
-    OsString::from(format!("{stream}.part"))
+fn staged_name(stream: &StreamName) -> OsString {
+    OsString::from(format!("{STAGED}{stream}"))
 }
 
-fn receive_one(job: &RestoreJob<'_>, staging: &Path, index: usize, restored: &mut Restored) -> Result<(), JobError> {
+fn part_name(stream: &StreamName) -> OsString {
+    OsString::from(format!("{STAGED}{stream}.part"))
+}
+
+fn receive_one(job: &RestoreJob<'_>, index: usize, restored: &mut Restored) -> Result<(), JobError> {
     let name = &job.plan.streams[index].name;
+    let staging = job.destination;
     let manifest = manifest(job, name)?;
     let part = part_name(name);
     delete_leftover(staging, &part)?;
-    let parent = index.checked_sub(1).map(|i| staging.join(job.plan.streams[i].name.to_string())).into_iter().collect();
+    let before = index.checked_sub(1).and_then(|i| job.plan.streams.get(i));
+    let parent = before.map(|stream| staging.join(staged_name(&stream.name))).into_iter().collect();
     let settings = ReceiveSettings {
         name: part.clone(),
         // Built on what this restore has proved, never on something else of the same identity.
@@ -213,7 +229,7 @@ fn receive_one(job: &RestoreJob<'_>, staging: &Path, index: usize, restored: &mu
     job.monitor.event(Event::Finished);
     crash::point("restore-received");
     compare(job, manifest, &received.subvolume, touched.as_ref(), restored)?;
-    fs::rename(staging.join(&part), staging.join(name.to_string()))
+    fs::rename(staging.join(&part), staging.join(staged_name(name)))
         .map_err(JobError::file("rename the received subvolume in", staging))?;
     received.subvolume.sync_filesystem()?;
     crash::point("restore-stream-checked");
@@ -299,37 +315,30 @@ fn feed(
     }
 }
 
-fn put_in_place(job: &RestoreJob<'_>, staging: &Path, place: &Path, restored: &mut Restored) -> Result<(), JobError> {
+fn put_in_place(job: &RestoreJob<'_>, place: &Path, restored: &mut Restored) -> Result<(), JobError> {
     let Some(last) = job.plan.streams.last() else { return Ok(()) };
-    let staged = staging.join(last.name.to_string());
+    let staged = job.destination.join(staged_name(&last.name));
+    let writable = job.writable_place();
     if job.form == Form::WithWritableCopy {
-        // A new snapshot of it: making the received one writable would cost it its worth as a parent.
-        let received = Subvolume::open(&staged)?;
-        snapshot::take_writable(&received, job.destination, OsStr::new(job.plan.subvolume.as_str()))?;
-        restored.writable = Some(job.writable_place());
+        if writable.symlink_metadata().is_err() {
+            // A new snapshot of it: making the received one writable would cost it its worth as a parent.
+            let received = Subvolume::open(&staged)?;
+            snapshot::take_writable(&received, job.destination, OsStr::new(job.plan.subvolume.as_str()))?;
+            crash::point("restore-copied");
+        }
+        restored.writable = Some(writable);
     }
+    for stream in job.plan.streams.iter().rev().skip(1) {
+        delete_leftover(job.destination, &staged_name(&stream.name))?;
+        delete_leftover(job.destination, &part_name(&stream.name))?;
+    }
+    crash::point("restore-cleaned");
     fs::rename(&staged, place).map_err(JobError::file("put in place", place))?;
     crash::point("restore-placed");
-    Subvolume::open(place)?.sync_filesystem()?;
-    for stream in &job.plan.streams {
-        drop_staged(staging, &stream.name)?;
-        delete_leftover(staging, &part_name(&stream.name))?;
-    }
-    // Another restore may be staged there: then the directory stays.
-    match fs::remove_dir(staging) {
-        Err(e) if e.kind() != std::io::ErrorKind::DirectoryNotEmpty => Err(JobError::file("remove", staging)(e)),
-        _ => {
-            crash::point("restore-cleaned");
-            Ok(())
-        }
-    }
+    Ok(Subvolume::open(place)?.sync_filesystem()?)
 }
 
-fn drop_staged(staging: &Path, stream: &StreamName) -> Result<(), JobError> {
-    delete_leftover(staging, OsStr::new(&stream.to_string()))
-}
-
-/// Deletes a subvolume of our staging directory, if it is there; its identity is read and compared in the same go.
+/// Deletes a subvolume that this or an interrupted restore received, if it is there; its identity is read and compared in the same go.
 fn delete_leftover(staging: &Path, name: &OsStr) -> Result<(), JobError> {
     let found = match Subvolume::open_in(staging, name) {
         Ok(found) => found.info()?.identity()?,

@@ -22,12 +22,12 @@ pub const POINTS: &[&str] = &[
     "snapshot-deleted",
     "gc-manifest-deleted",
     "gc-chunk-deleted",
-    "restore-staged",
     "restore-begun",
     "restore-received",
     "restore-stream-checked",
-    "restore-placed",
+    "restore-copied",
     "restore-cleaned",
+    "restore-placed",
 ];
 
 /// Passes the named point.

@@ -116,6 +116,12 @@ impl SnapshotUuid {
     pub fn is_copied_as(&self, received: &ReceivedUuid) -> bool {
         self.0 == received.0
     }
+
+    /// Whether `parent` says that its bearer is a snapshot of the subvolume with this uuid.
+    #[must_use]
+    pub fn is_parent_of(&self, parent: &ParentUuid) -> bool {
+        self.0 == parent.0
+    }
 }
 
 /// A transaction number of a pool (`generation`, `ctransid`, `stransid`): grows with every commit.

@@ -20,6 +20,7 @@ use toml::Spanned;
 pub use self::credentials::read as read_credentials;
 pub use self::error::ConfigError;
 pub use self::resolve::{own_name, resolve};
+pub use self::subvolume::SNAPSHOTS;
 
 /// Where the configuration is, unless said otherwise.
 pub const PATH: &str = "/etc/subvault/subvault.toml";

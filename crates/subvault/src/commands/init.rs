@@ -3,6 +3,7 @@
 //! Looks for mounted subvolumes, makes a key, tries out the store, and writes what it found. Never overwrites a file.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,13 +18,14 @@ use subvault_host::pool::Pool;
 use subvault_host::subvolume::Subvolume;
 use subvault_jobs::driver::chain;
 use subvault_jobs::error::JobError;
-use subvault_jobs::restore::STAGING;
+use subvault_jobs::restore::STAGED;
+use subvault_model::ids::SubvolumeId;
 use subvault_model::monitor::{Event, Monitor};
 use subvault_store::{Capabilities, ObjectStore};
 
 use crate::capabilities;
 use crate::config::starter::{Found, Starter, name_of};
-use crate::config::{self, ConfigError};
+use crate::config::{self, ConfigError, SNAPSHOTS};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -139,7 +141,7 @@ fn find(context: &Context) -> Result<Vec<Found>, Failure> {
         }
         match (name_of(&mount.point), mount.point.to_str()) {
             (Some(name), Some(path)) => {
-                let nested = nested(&pool, info.id, context);
+                let nested = nested(&pool, info.id, &mounts, context);
                 found.push(Found { name, path: path.to_owned(), nested });
             }
             _ => context.monitor.event(Event::Warning(format!(
@@ -156,8 +158,8 @@ fn find(context: &Context) -> Result<Vec<Found>, Failure> {
     Ok(found)
 }
 
-/// Subvolumes inside that are not snapshots of ours.
-fn nested(pool: &Pool, id: subvault_model::ids::SubvolumeId, context: &Context) -> Vec<String> {
+/// The subvolumes inside, without snapshots and restores of ours, as paths where they can be reached.
+fn nested(pool: &Pool, id: SubvolumeId, mounts: &Mounts, context: &Context) -> Vec<PathBuf> {
     let inside = match pool.nested_in(id) {
         Ok(inside) => inside,
         Err(error) => {
@@ -165,8 +167,9 @@ fn nested(pool: &Pool, id: subvault_model::ids::SubvolumeId, context: &Context) 
             Vec::new()
         }
     };
-    let ours = |path: &Path| path.components().any(|c| c.as_os_str() == ".subvault" || c.as_os_str() == STAGING);
-    inside.iter().filter(|s| !ours(&s.path)).map(|s| s.path.display().to_string()).collect()
+    let ours = |name: &OsStr| name == SNAPSHOTS || name.as_encoded_bytes().starts_with(STAGED.as_bytes());
+    let theirs = inside.iter().filter(|s| !s.path.components().any(|c| ours(c.as_os_str())));
+    theirs.filter_map(|s| pool.path_under_mount(s.info.id, mounts).ok().flatten()).collect()
 }
 
 fn try_out(args: &Args, name: &str, layout: &Layout) -> Result<(String, Capabilities), Failure> {

@@ -51,12 +51,8 @@ fn see(args: &Args, context: &Context) -> Result<Sight, Failure> {
         let mut sight = Sight::default();
         let layout = args.place.layout(&setup);
         for target in args.place.configured(&setup)? {
-            let place = Place {
-                name: target.name.clone(),
-                store: target.open()?,
-                layout: layout.clone(),
-                lanes: target.lanes,
-            };
+            let place =
+                Place { name: target.name.clone(), store: target.open()?, layout: layout.clone(), lanes: target.lanes };
             sight.series.extend(of_store(&place)?.series);
         }
         return Ok(sight);

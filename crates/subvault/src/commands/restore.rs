@@ -131,6 +131,7 @@ fn candidates(args: &Args, context: &Context) -> Result<(PathBuf, Vec<Place>), F
 /// The store that has the newest snapshot that is old enough; of several, the first.
 fn choose(args: &Args, context: &Context, candidates: Vec<Place>) -> Result<Choice, Failure> {
     let mut best: Option<Choice> = None;
+    let several = candidates.len() > 1;
     let mut first_error: Option<JobError> = None;
     for place in candidates {
         match look(args, &place) {
@@ -140,7 +141,9 @@ fn choose(args: &Args, context: &Context, candidates: Vec<Place>) -> Result<Choi
                 }
             }
             Err(error) => {
-                context.monitor.event(Event::Warning(format!("{}: {}", place.name, chain(&error))));
+                if several {
+                    context.monitor.event(Event::Warning(format!("{}: {}", place.name, chain(&error))));
+                }
                 first_error.get_or_insert(error);
             }
         }

@@ -1,6 +1,6 @@
 //! The text of a new configuration: small, commented, and true for the machine it was written on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use subvault_model::names::{HostName, SubvolumeName};
 
@@ -22,8 +22,8 @@ pub struct Found {
     pub name: SubvolumeName,
     /// Where it is mounted.
     pub path: String,
-    /// Subvolumes inside of it, which its snapshots do not hold.
-    pub nested: Vec<String>,
+    /// Where the subvolumes inside of it are, which its snapshots do not hold.
+    pub nested: Vec<PathBuf>,
 }
 
 /// A text as TOML writes it.
@@ -47,31 +47,35 @@ impl Starter {
     }
 
     fn target_text(&self) -> String {
-        let lines = self.target.clone();
-        let comment = if lines.is_some() { "" } else { "# " };
-        let lines = lines.unwrap_or_else(|| vec!["directory = \"/mnt/disk/vault\"".to_owned()]);
+        let store = self.target.clone().unwrap_or_else(|| vec!["directory = \"/mnt/disk/vault\"".to_owned()]);
         let encryption = match &self.recipient {
             Some(key) => format!("recipients = [{}]   # who can read it; several are possible", quoted(key)),
             None => "encryption = \"off\"   # anybody who can read the store can read the files".to_owned(),
         };
-        let mut text = String::from(TARGET_HEAD);
-        for line in ["[[target]]".to_owned(), "name = \"vault\"".to_owned(), encryption].into_iter().chain(lines) {
-            text.push_str(&format!("{comment}{line}\n"));
-        }
-        text.push_str(TARGET_TAIL);
-        text
+        let fixed = ["[[target]]".to_owned(), "name = \"vault\"".to_owned(), encryption];
+        let options = OPTIONS.lines().map(|line| format!("# {line}"));
+        let comment = if self.target.is_some() { "" } else { "# " };
+        // The store comes last: it may be a table, and what follows a table's head belongs to it.
+        let lines = fixed.into_iter().map(|l| format!("{comment}{l}"));
+        let lines = lines.chain(options).chain(store.into_iter().map(|l| format!("{comment}{l}")));
+        lines.fold(String::from(TARGET_HEAD), |text, line| text + &line + "\n")
     }
 }
 
 impl Found {
     fn text(&self) -> String {
-        let mut text =
-            format!("\n[[subvolume]]\nname = {}\npath = {}\n", quoted(self.name.as_str()), quoted(&self.path));
+        let name = quoted(self.name.as_str());
+        let mut text = format!("\n[[subvolume]]\nname = {name}\npath = {}\n", quoted(&self.path));
         if !self.nested.is_empty() {
-            text.push_str("# Subvolumes inside of it are not part of its snapshots. To archive one, give it a\n");
-            text.push_str("# [[subvolume]] of its own:\n");
-            for nested in &self.nested {
-                text.push_str(&format!("#   {}\n", quoted(nested)));
+            text.push_str("# These are subvolumes of their own inside of it, and not part of its snapshots:\n");
+        }
+        for nested in &self.nested {
+            match (name_of(nested), nested.to_str()) {
+                (Some(name), Some(path)) => {
+                    let name = quoted(name.as_str());
+                    text.push_str(&format!("# [[subvolume]]\n# name = {name}\n# path = {}\n", quoted(path)));
+                }
+                _ => text.push_str(&format!("# {nested:?}, whose name cannot be written here\n")),
             }
         }
         text
@@ -103,12 +107,11 @@ const TARGET_HEAD: &str = "
 #   credentials_file = \"/etc/subvault/vault.credentials\"
 ";
 
-const TARGET_TAIL: &str = "\
-# full_every_days = 30      # after so many days a new chain begins
-# keep_generations = 2      # so many chains stay in the store
-# compression = \"zstd-3\"    # or \"off\"
-# bandwidth = \"20 Mbit/s\"   # no limit if not said
-";
+const OPTIONS: &str = "\
+full_every_days = 30      # after so many days a new chain begins
+keep_generations = 2      # so many chains stay in the store
+compression = \"zstd-3\"    # or \"off\"
+bandwidth = \"20 Mbit/s\"   # no limit if not said";
 
 #[cfg(test)]
 mod tests {
@@ -125,8 +128,11 @@ mod tests {
 
     #[test]
     fn what_is_written_is_understood() {
-        let found =
-            Found { name: "home".parse().unwrap(), path: "/home \"x\"".to_owned(), nested: vec!["a\nb".to_owned()] };
+        let found = Found {
+            name: "home".parse().unwrap(),
+            path: "/home \"x\"".to_owned(),
+            nested: vec!["/a\nb".into(), "/c".into()],
+        };
         for target in [None, Some(vec!["directory = \"/srv/vault\"".to_owned()])] {
             for recipient in [None, Some("age1x".to_owned())] {
                 let targets = usize::from(target.is_some());
