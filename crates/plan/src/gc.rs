@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 use subvault_model::bytesize::ByteSize;
-use subvault_model::names::{StreamName, SubvolumeName};
+use subvault_model::names::{StreamKind, StreamName, SubvolumeName};
 use subvault_model::stream::{Generation, StreamSummary};
 
 use crate::chain::{Chain, chains};
@@ -126,7 +126,11 @@ enum Verdict {
 
 fn judge(policy: &ArchivePolicy, seen: &SeenStore, chains: &[Chain<'_>], now: Timestamp) -> Vec<Verdict> {
     // Only a generation that is all there can supersede another.
-    let whole = |c: &Chain<'_>| !c.streams.is_empty() && c.streams.iter().all(|s| !seen.incomplete.contains(&s.name));
+    let whole = |c: &Chain<'_>| {
+        !c.streams.is_empty()
+            && c.unreachable.is_empty()
+            && c.streams.iter().all(|s| !seen.incomplete.contains(&s.name))
+    };
     let keepers: Vec<Generation> = chains
         .iter()
         .rev()
@@ -135,7 +139,28 @@ fn judge(policy: &ArchivePolicy, seen: &SeenStore, chains: &[Chain<'_>], now: Ti
         .map(|c| c.generation)
         .collect();
     let newest = keepers.first().copied();
-    chains.iter().map(|chain| judge_one(policy, chain, &keepers, newest, now)).collect()
+    let built_on = built_on(&seen.unreadable, chains);
+    let judge =
+        |chain: &Chain<'_>| match (judge_one(policy, chain, &keepers, newest, now), built_on.get(&chain.generation)) {
+            (Verdict::Delete(_), Some(stream)) => {
+                Verdict::Keep(format!("{stream}, whose manifest cannot be read, may build on it"))
+            }
+            (verdict, _) => verdict,
+        };
+    chains.iter().map(judge).collect()
+}
+
+/// The generations that streams with unreadable manifests may belong to. An incremental lies after the full of its
+/// generation and before the next one; what cannot be read today may be readable by a newer version.
+fn built_on<'a>(unreadable: &'a BTreeSet<StreamName>, chains: &[Chain<'_>]) -> BTreeMap<Generation, &'a StreamName> {
+    let begins = |c: &Chain<'_>| c.streams.iter().chain(&c.unreachable).map(|s| s.name.taken()).min();
+    let incrementals = unreadable.iter().filter(|s| s.kind() == StreamKind::Incremental);
+    incrementals
+        .filter_map(|stream| {
+            let before = |c: &&Chain<'_>| begins(c).is_some_and(|begins| begins <= stream.taken());
+            chains.iter().rev().find(before).map(|chain| (chain.generation, stream))
+        })
+        .collect()
 }
 
 fn judge_one(

@@ -14,5 +14,7 @@ pub mod observed;
 pub mod parent;
 pub mod policy;
 pub mod restore;
+mod resume;
+mod retention;
 pub mod sizes;
 pub mod step;

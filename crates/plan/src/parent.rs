@@ -87,15 +87,9 @@ pub fn choose<'a>(
     if fulls == Fulls::Now {
         return ParentChoice::Full(NoParent::Asked);
     }
-    let chains = chains(streams);
-    let Some(newest) = chains.last() else {
-        return ParentChoice::Full(NoParent::TargetEmpty);
-    };
-    if let Some(first) = newest.unreachable.first() {
-        return ParentChoice::Full(NoParent::ChainBroken { at: first.name.clone() });
-    }
-    let (Some(full), Some(tip)) = (newest.streams.first(), newest.tip()) else {
-        return ParentChoice::Full(NoParent::TargetEmpty);
+    let (full, tip) = match newest(streams) {
+        Ok(ends) => ends,
+        Err(because) => return ParentChoice::Full(because),
     };
     if let Some(every_days) = full_every_days
         && is_due(full.snapshot.taken, every_days, now)
@@ -114,16 +108,37 @@ fn is_due(last_full: Timestamp, every_days: NonZeroU32, now: Timestamp) -> bool 
     now.as_second().saturating_sub(last_full.as_second()) >= i64::from(every_days.get()) * 86_400
 }
 
-/// Finds the tip's snapshot on the pool: the very one, or a received copy of it, unchanged since.
-fn find_here<'a>(tip: &StreamSummary, snapshots: &'a [LocalSnapshot]) -> Result<&'a LocalSnapshot, NoParent> {
-    if let Some(same) = snapshots.iter().find(|s| s.uuid == tip.snapshot.uuid) {
-        let unchanged = same.read_only && same.ctransid == tip.snapshot.ctransid;
-        return if unchanged { Ok(same) } else { Err(NoParent::ChangedHere { snapshot: same.name.clone() }) };
+/// The full and the tip of the newest generation, when all of it can be restored.
+pub(crate) fn newest(streams: &[StreamSummary]) -> Result<(&StreamSummary, &StreamSummary), NoParent> {
+    let chains = chains(streams);
+    let newest = chains.last().ok_or(NoParent::TargetEmpty)?;
+    if let Some(first) = newest.unreachable.first() {
+        return Err(NoParent::ChainBroken { at: first.name.clone() });
     }
-    // A copy that came back by receive carries the identity of what it was sent from, and lost it if it was
-    // ever made writable: the kernel's send then names it as the parent.
-    snapshots
-        .iter()
-        .find(|s| s.read_only && s.received.is_some_and(|r| tip.snapshot.uuid.is_copied_as(&r)))
-        .ok_or_else(|| NoParent::GoneHere { wanted: tip.snapshot.name.clone() })
+    newest.streams.first().copied().zip(newest.tip()).ok_or(NoParent::TargetEmpty)
+}
+
+/// Finds the tip's snapshot on the pool: the very one, or a received copy of it, unchanged since.
+pub(crate) fn find_here<'a>(
+    tip: &StreamSummary,
+    snapshots: &'a [LocalSnapshot],
+) -> Result<&'a LocalSnapshot, NoParent> {
+    let same = snapshots.iter().find(|s| s.uuid == tip.snapshot.uuid);
+    match same {
+        Some(same) if same.read_only && same.ctransid == tip.snapshot.ctransid => Ok(same),
+        _ => match (snapshots.iter().find(|s| is_copy(tip, s)), same) {
+            (Some(copy), _) => Ok(copy),
+            (None, Some(changed)) => Err(NoParent::ChangedHere { snapshot: changed.name.clone() }),
+            (None, None) => Err(NoParent::GoneHere { wanted: tip.snapshot.name.clone() }),
+        },
+    }
+}
+
+/// A copy that came back by receive carries the identity of what it was sent from, and the kernel's send then names
+/// it as the parent. The identity alone is not enough: read-only snapshots inherit it from what they were taken of,
+/// and a subvolume that was made writable by an old tool still has it. A copy has the original's name, they do not.
+fn is_copy(tip: &StreamSummary, snapshot: &LocalSnapshot) -> bool {
+    snapshot.read_only
+        && snapshot.name == tip.snapshot.name
+        && snapshot.received.is_some_and(|r| tip.snapshot.uuid.is_copied_as(&r))
 }

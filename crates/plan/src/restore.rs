@@ -1,5 +1,7 @@
 //! Which streams a restore needs, in which order.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use subvault_model::bytesize::ByteSize;
@@ -53,7 +55,8 @@ pub enum NoRestore {
     },
 }
 
-/// Chooses the newest stream of the subvolume that was taken at `at` or before (`None`: the newest), with its chain.
+/// Chooses the newest stream of the subvolume that was taken at `at` or before, with its chain; for `None` the one that
+/// was archived last, whatever the clock said when it was taken.
 ///
 /// # Errors
 /// When there is none, or its chain has a gap; an older one is never taken silently in its place.
@@ -65,15 +68,20 @@ pub fn plan(
     let Some(oldest) = streams.iter().map(|s| s.snapshot.taken).min() else {
         return Err(NoRestore::NothingArchived(subvolume.clone()));
     };
-    let wanted = streams
-        .iter()
-        .filter(|s| at.is_none_or(|at| s.snapshot.taken <= at))
-        .max_by_key(|s| (s.snapshot.taken, s.generation, s.sequence));
+    let chains = chains(streams);
+    let whole: BTreeSet<&StreamName> = chains.iter().flat_map(|c| &c.streams).map(|s| &s.name).collect();
+    // Of two that claim the same place and the same second, the one that can be restored is meant.
+    let wanted = match at {
+        None => streams.iter().max_by_key(|s| (s.generation, s.sequence, s.snapshot.taken, whole.contains(&s.name))),
+        Some(at) => streams
+            .iter()
+            .filter(|s| s.snapshot.taken <= at)
+            .max_by_key(|s| (s.snapshot.taken, s.generation, s.sequence, whole.contains(&s.name))),
+    };
     let Some(wanted) = wanted else {
         let at = at.unwrap_or(oldest);
         return Err(NoRestore::NothingThatOld { subvolume: subvolume.clone(), at, oldest });
     };
-    let chains = chains(streams);
     let chain =
         chains.iter().find_map(|c| c.streams.iter().position(|s| s.name == wanted.name).map(|i| &c.streams[..=i]));
     let Some(chain) = chain else {

@@ -1,0 +1,231 @@
+//! Archive plans, one row per situation: the steps as people read them, with what each needs.
+
+use jiff::Timestamp;
+use subvault_model::ids::TransactionId;
+use subvault_model::stream::Generation;
+use subvault_model::subvolume::LocalSnapshot;
+use subvault_plan::archive::plan;
+use subvault_plan::check::check;
+use subvault_plan::observed::{Observed, ObservedTarget, Unfinished};
+use subvault_plan::policy::{Fulls, Policy};
+use subvault_plan::step::Plan;
+
+use crate::fixtures::{after, at, chain, day, full, full_name, lines, observed, policy, snap, target, unfinished};
+
+fn decide(situation: &str, policy: &Policy, observed: &Observed, now: Timestamp) -> Plan {
+    let plan = plan(policy, observed, now);
+    assert_eq!(check(&plan, observed), [""; 0], "{situation}");
+    plan
+}
+
+fn expect(situation: &str, policy: &Policy, observed: &Observed, now: i64, steps: &[&str]) {
+    assert_eq!(lines(&decide(situation, policy, observed, day(now))), steps, "{situation}");
+}
+
+const TAKE: &str = "0 snapshot  home.20260104T000000Z []";
+const ON: &str = "1 archive   home → nas, incremental, generation 1.2, from home.20260103T000000Z [0]";
+const FULL: &str = "1 archive   home → nas, full, generation 2.0 [0]";
+
+fn nas() -> ObservedTarget {
+    at("nas", chain(1, &[1, 2]))
+}
+
+fn nas_with(unfinished: Unfinished) -> ObservedTarget {
+    ObservedTarget { unfinished: Some(unfinished), ..nas() }
+}
+
+fn changed(n: u8) -> LocalSnapshot {
+    LocalSnapshot { ctransid: TransactionId(99), ..snap(n) }
+}
+
+#[test]
+fn runs_that_go_well() {
+    let nas_only = policy(&["nas"], 1);
+    let first = observed(vec![], vec![at("nas", vec![])]);
+    let full = "1 archive   home → nas, full, generation 1.0 [0]";
+    expect("first run", &nas_only, &first, 3, &[TAKE, full]);
+    let second = observed(vec![snap(2)], vec![nas()]);
+    expect("a later run", &nas_only, &second, 3, &[TAKE, ON, "2 delete    snapshot home.20260103T000000Z [0 1]"]);
+    expect("keep 2", &policy(&["nas"], 2), &second, 3, &[TAKE, ON]);
+    let many = observed(vec![snap(1), snap(2)], vec![nas()]);
+    expect(
+        "older ones need only the snapshot",
+        &nas_only,
+        &many,
+        3,
+        &[
+            TAKE,
+            ON,
+            "2 delete    snapshot home.20260103T000000Z [0 1]",
+            "3 delete    snapshot home.20260102T000000Z [0]",
+        ],
+    );
+    let again = "0 snapshot  home.20260103T000000Z.2 []";
+    expect("two runs in one second", &policy(&["nas"], 2), &second, 2, &[again, ON]);
+    expect(
+        "no targets",
+        &policy(&[], 1),
+        &observed(vec![snap(2)], vec![]),
+        3,
+        &[TAKE, "1 delete    snapshot home.20260103T000000Z [0]"],
+    );
+    let asked = Policy { fulls: Fulls::Now, ..policy(&["nas"], 2) };
+    expect("a full was asked for", &asked, &second, 3, &[TAKE, FULL]);
+    expect("a full is due", &policy(&["nas"], 9), &second, 31, &["0 snapshot  home.20260201T000000Z []", FULL]);
+    expect("not observed at all", &nas_only, &Observed::default(), 3, &[]);
+}
+
+#[test]
+fn pointers() {
+    let pointing = |pointer| ObservedTarget { pointer, ..nas() };
+    let keep = policy(&["nas"], 5);
+    let repair = "1 repair    pointer of home at nas → 20260103T000000Z-incr-00000002 []";
+    let on = "2 archive   home → nas, incremental, generation 1.2, from home.20260103T000000Z [0]";
+    for (situation, pointer) in [("missing", None), ("one behind", Some(full_name(1))), ("wild", Some(full_name(9)))] {
+        expect(situation, &keep, &observed(vec![snap(2)], vec![pointing(pointer)]), 3, &[TAKE, repair, on]);
+    }
+    let headless = ObservedTarget { streams: vec![after(&full(1, 1), 2)], pointer: None, ..nas() };
+    expect("nothing to point at", &keep, &observed(vec![snap(2)], vec![headless]), 3, &[TAKE, FULL]);
+}
+
+#[test]
+fn interrupted_uploads() {
+    let keep = policy(&["nas"], 1);
+    let here = || vec![snap(2), snap(3)];
+    let resumed = observed(here(), vec![nas_with(unfinished(3, Some(2)))]);
+    let resume = "0 resume    home → nas, incremental, generation 1.2, from home.20260103T000000Z []";
+    expect("an incremental", &keep, &resumed, 5, &[resume, "1 delete    snapshot home.20260103T000000Z [0]"]);
+    let full =
+        observed(vec![snap(3)], vec![ObservedTarget { unfinished: Some(unfinished(3, None)), ..at("nas", vec![]) }]);
+    expect("a full", &keep, &full, 5, &["0 resume    home → nas, full, generation 1.0 []"]);
+    // The snapshot of the resumed stream is the next parent, even when the clock makes it look old.
+    let back = observed(
+        vec![snap(2), snap(1)],
+        vec![ObservedTarget { unfinished: Some(unfinished(1, Some(2))), ..at("nas", chain(1, &[2])) }],
+    );
+    expect(
+        "the clock was set back",
+        &keep,
+        &back,
+        0,
+        &["0 resume    home → nas, incremental, generation 1.1, from home.20260103T000000Z []"],
+    );
+}
+
+#[test]
+fn uploads_that_are_given_up() {
+    let keep = policy(&["nas"], 9);
+    let take = "0 snapshot  home.20260106T000000Z []";
+    let give_up = "1 abandon   home → nas, 20260104T000000Z-incr-00000003 []";
+    let on = "2 archive   home → nas, incremental, generation 1.2, from home.20260103T000000Z [0]";
+    let full = "2 archive   home → nas, full, generation 2.0 [0]";
+    let other_settings = Unfinished { same_settings: false, ..unfinished(3, Some(2)) };
+    let writable = LocalSnapshot { read_only: false, ..snap(3) };
+    let usual = || unfinished(3, Some(2));
+    for (situation, snapshots, unfinished, then, because) in [
+        ("settings", vec![snap(2), snap(3)], other_settings, on, "the settings that shape its bytes have changed"),
+        ("gone", vec![snap(2)], usual(), on, "its snapshot is no longer on the pool, or writable"),
+        ("writable", vec![snap(2), writable], usual(), on, "its snapshot is no longer on the pool, or writable"),
+        ("no parent", vec![snap(3)], usual(), full, "what it is relative to is gone or changed"),
+        ("changed parent", vec![changed(2), snap(3)], usual(), full, "what it is relative to is gone or changed"),
+        (
+            "not the tip",
+            vec![snap(1), snap(2), snap(3)],
+            unfinished(3, Some(1)),
+            on,
+            "what it is relative to is gone or changed",
+        ),
+    ] {
+        let seen = observed(snapshots, vec![nas_with(unfinished)]);
+        expect(situation, &keep, &seen, 5, &[take, give_up, then]);
+        assert_eq!(plan(&keep, &seen, day(5)).steps[1].because, because, "{situation}");
+    }
+    let asked = Policy { fulls: Fulls::Now, ..keep };
+    let seen = observed(vec![snap(2), snap(3)], vec![nas_with(usual())]);
+    expect("a full was asked for, this is none", &asked, &seen, 5, &[take, give_up, full]);
+    let seen = observed(vec![snap(2), snap(3)], vec![nas_with(unfinished(3, None))]);
+    let resume = "0 resume    home → nas, full, generation 2.0 []";
+    expect("a full was asked for, this is one", &asked, &seen, 5, &[resume]);
+}
+
+/// A run that dies between the manifest and the removal of its journal has published its stream.
+#[test]
+fn a_published_stream_is_never_given_up() {
+    let keep = policy(&["nas"], 9);
+    for same_settings in [true, false] {
+        let left = Unfinished { same_settings, ..unfinished(2, Some(1)) };
+        let seen = observed(vec![snap(1), snap(2)], vec![nas_with(left)]);
+        expect("only the journal was left", &keep, &seen, 3, &[TAKE, ON]);
+    }
+}
+
+#[test]
+fn several_targets() {
+    let two = policy(&["nas", "usb"], 1);
+    let behind = at("usb", chain(4, &[1]));
+    let both = observed(vec![snap(1), snap(2)], vec![nas(), behind.clone()]);
+    expect(
+        "one is behind",
+        &two,
+        &both,
+        3,
+        &[
+            TAKE,
+            ON,
+            "2 archive   home → usb, incremental, generation 4.1, from home.20260102T000000Z [0]",
+            "3 delete    snapshot home.20260103T000000Z [0 1]",
+            "4 delete    snapshot home.20260102T000000Z [0 2]",
+        ],
+    );
+    let resuming = ObservedTarget { unfinished: Some(unfinished(2, Some(1))), ..behind };
+    let one_resumes = observed(vec![snap(1), snap(2)], vec![nas(), resuming]);
+    expect(
+        "one resumes",
+        &two,
+        &one_resumes,
+        3,
+        &[
+            TAKE,
+            ON,
+            "2 resume    home → usb, incremental, generation 4.1, from home.20260102T000000Z []",
+            "3 delete    snapshot home.20260102T000000Z [0 2]",
+        ],
+    );
+    let stranger = observed(vec![snap(2)], vec![nas(), at("attic", vec![])]);
+    expect("one is not configured", &policy(&["nas"], 5), &stranger, 3, &[TAKE, ON]);
+}
+
+#[test]
+fn a_target_that_cannot_be_seen_pins_for_a_while() {
+    let two = policy(&["nas", "usb"], 1);
+    let seen = observed(vec![snap(1), snap(2)], vec![nas()]);
+    let note =
+        "home: nothing goes to usb in this run; no snapshot of the last 40 days is deleted, in case usb needs it";
+    let plan = decide("soon", &two, &seen, day(3));
+    assert_eq!(lines(&plan), [TAKE, ON]);
+    assert_eq!(plan.notes, [note]);
+    let plan = decide("late", &two, &seen, day(41));
+    assert_eq!(lines(&plan)[2..], ["2 delete    snapshot home.20260102T000000Z [0]"]);
+    assert_eq!(plan.notes, [note]);
+    assert_eq!(plan.steps[2].because, "it is 40 days old; if it was the parent for usb, that will need a full");
+    let alone = observed(vec![snap(1), snap(2)], vec![]);
+    expect("none can be seen", &two, &alone, 3, &[TAKE]);
+    // Every target that was seen resumes, so no snapshot is taken; the one that was not seen still pins.
+    let resumes = observed(vec![snap(1), snap(2), snap(3)], vec![nas_with(unfinished(3, Some(2)))]);
+    let resume = "0 resume    home → nas, incremental, generation 1.2, from home.20260103T000000Z []";
+    expect("the others resume", &two, &resumes, 5, &[resume]);
+    expect("the others resume, late", &two, &resumes, 41, &[resume, "1 delete    snapshot home.20260102T000000Z [0]"]);
+}
+
+#[test]
+fn the_last_number_does_not_end_the_run() {
+    let two = policy(&["nas", "usb"], 1);
+    let last = subvault_model::stream::StreamSummary { generation: Generation(u32::MAX), ..full(1, 1) };
+    let seen = observed(vec![snap(2)], vec![nas(), at("usb", vec![last])]);
+    let plan = decide("the last generation", &two, &seen, day(3));
+    assert_eq!(lines(&plan), [TAKE, ON]);
+    assert_eq!(
+        plan.notes[0],
+        format!("home: {} has a stream with the highest number there is; none can follow", target("usb"))
+    );
+}

@@ -1,0 +1,16 @@
+//! Decisions, tested three ways: tables written by hand, a simulated world that is archived, damaged and restored at
+//! random, and golden files of what people and programs read.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall fail")]
+
+mod archive_table;
+mod fixtures;
+mod gc_properties;
+mod gc_table;
+mod golden;
+mod mutations;
+mod parent_table;
+mod restore_table;
+mod simulation;
+mod sizes_table;
+mod world;
