@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod buffer;
 mod class;
 mod directory;
 mod error;
@@ -24,6 +25,7 @@ mod s3;
 mod store;
 mod upload;
 
+pub use buffer::PartBuffer;
 pub use class::{Availability, BadStorageClass, ObjectKind, StorageClass, ThawSpeed};
 pub use error::{StoreError, StoreErrorKind};
 pub use key::{BadKey, Key};

@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use aws_lc_rs::aead::LessSafeKey;
 use aws_lc_rs::digest;
-use bytes::Bytes;
 use subvault_model::bytesize::ByteSize;
+use subvault_store::PartBuffer;
 
 use super::WriteJob;
 use super::lanes::{ChunkEnd, Part};
@@ -45,7 +45,7 @@ struct Building {
     table: Option<SeekTable>,
     sealing: Option<Sealing>,
     /// The part that is being filled.
-    part: Vec<u8>,
+    part: PartBuffer,
     part_number: u32,
     bytes: u64,
     sha256: digest::Context,
@@ -117,7 +117,7 @@ impl<'a> Assembler<'a> {
             packed_bytes: 0,
             table: matches!(self.job.begun.shape.compression, Compression::Zstd { .. }).then(SeekTable::default),
             sealing: None,
-            part: Vec::new(),
+            part: PartBuffer::new(self.part_bytes()),
             part_number: 0,
             bytes: 0,
             sha256: digest::Context::new(&digest::SHA256),
@@ -127,7 +127,7 @@ impl<'a> Assembler<'a> {
             // A header is far smaller than the smallest part, so it never fills one.
             building.bytes = front.len() as u64;
             building.sha256.update(&front);
-            building.part = front;
+            let _ = building.part.fill(&front);
             building.sealing = Some(Sealing { key: Arc::new(key), segment: Segment::new(0), pending: VecDeque::new() });
         }
         Ok(building)
@@ -188,23 +188,24 @@ impl<'a> Assembler<'a> {
     fn emit(&self, b: &mut Building, mut bytes: &[u8]) -> Result<(), Stop> {
         b.sha256.update(bytes);
         b.bytes += bytes.len() as u64;
-        let part_bytes = usize::try_from(self.job.begun.shape.part_bytes.get()).unwrap_or(usize::MAX);
         while !bytes.is_empty() {
             // A full part goes only when more follows, so that the last part is never empty.
-            if b.part.len() == part_bytes {
-                let full = std::mem::replace(&mut b.part, Vec::with_capacity(part_bytes));
+            if b.part.len() == self.part_bytes() {
+                let full = std::mem::replace(&mut b.part, PartBuffer::new(self.part_bytes()));
                 self.send_part(b, full, None)?;
             }
-            let (now, later) = bytes.split_at(bytes.len().min(part_bytes - b.part.len()));
-            b.part.extend_from_slice(now);
-            bytes = later;
+            bytes = b.part.fill(bytes);
         }
         Ok(())
     }
 
-    fn send_part(&self, b: &mut Building, body: Vec<u8>, end: Option<ChunkEnd>) -> Result<(), Stop> {
+    fn part_bytes(&self) -> usize {
+        usize::try_from(self.job.begun.shape.part_bytes.get()).unwrap_or(usize::MAX)
+    }
+
+    fn send_part(&self, b: &mut Building, body: PartBuffer, end: Option<ChunkEnd>) -> Result<(), Stop> {
         let offset = u64::from(b.part_number) * self.job.begun.shape.part_bytes.get();
-        let part = Part { chunk: b.index, number: b.part_number, offset, body: Bytes::from(body), end };
+        let part = Part { chunk: b.index, number: b.part_number, offset, body: body.into_bytes(), end };
         b.part_number += 1;
         self.parts.send(part).map_err(|_| Stop::Gone)
     }
@@ -228,7 +229,7 @@ impl<'a> Assembler<'a> {
             stream_offset: b.stream_offset,
             stream_bytes: ByteSize::bytes(b.stream_bytes),
         };
-        let body = std::mem::take(&mut b.part);
+        let body = std::mem::replace(&mut b.part, PartBuffer::new(0));
         self.send_part(&mut b, body, Some(end))
     }
 }

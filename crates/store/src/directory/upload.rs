@@ -8,13 +8,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroU64;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, OFlags, fadvise};
 
 use crate::backend::Outcome;
+use crate::buffer::ALIGNMENT;
 use crate::class::ObjectKind;
 use crate::error::{Failure, StoreErrorKind};
 use crate::key::Key;
@@ -45,12 +46,37 @@ pub(super) fn begin(store: &Directory, key: &Key, kind: ObjectKind, part_size: u
 }
 
 pub(super) fn put_part(store: &Directory, upload: &UploadId, offset: u64, body: &[u8]) -> Outcome<PartTag> {
+    let direct = write_direct(store, upload, offset, body)?;
+    let (offset, body) = (offset + direct as u64, &body[direct..]);
+    if body.is_empty() {
+        return Ok(PartTag::default());
+    }
     let file = open(store, upload, OpenOptions::new().write(true))?;
     file.write_all_at(body, offset)?;
     // Starts writing to the disk without waiting for it (and drops what is there already), so that the sync at the
     // end has little left to do. Advice only: a file system that ignores it costs time, nothing else.
     let _ = fadvise(&file, offset, NonZeroU64::new(body.len() as u64), Advice::DontNeed);
     Ok(PartTag::default())
+}
+
+/// Writes the whole blocks of a part past the page cache, where the file system can, and says how much that was: copying
+/// bulk data into the cache costs much and throws out of it what is worth keeping.
+fn write_direct(store: &Directory, upload: &UploadId, offset: u64, body: &[u8]) -> Outcome<usize> {
+    let whole = body.len() - body.len() % ALIGNMENT;
+    if whole == 0 || !offset.is_multiple_of(ALIGNMENT as u64) || body.as_ptr().align_offset(ALIGNMENT) != 0 {
+        return Ok(0);
+    }
+    let direct = OFlags::DIRECT.bits().cast_signed();
+    // What stands in the way of this is met again, and told, when the rest is written.
+    let Ok(file) = OpenOptions::new().write(true).custom_flags(direct).open(path(store, upload, DATA)) else {
+        return Ok(0);
+    };
+    match file.write_all_at(&body[..whole], offset) {
+        Ok(()) => Ok(whole),
+        // Not this way; what may have been written is written again.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(0),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) fn stored_parts(store: &Directory, upload: &UploadId) -> Outcome<Vec<StoredPart>> {
