@@ -9,6 +9,7 @@ use serde_json::Value;
 use toml::Table;
 
 use crate::findings::Findings;
+use crate::lexer::line_of;
 use crate::tree::{file, top};
 
 /// The platform that is handed to users; other platforms' packages are never linked.
@@ -28,13 +29,33 @@ pub(crate) fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Every package that can be linked, with its licence.
-fn packages() -> Vec<(String, String)> {
+/// A package that can be linked.
+struct Package {
+    name: String,
+    version: String,
+    licence: String,
+}
+
+impl Package {
+    /// Its line in the lock (from 1); our own packages are in it as well.
+    fn line(&self) -> usize {
+        let entry = format!("name = \"{}\"\nversion = \"{}\"\n", self.name, self.version);
+        let lock = &file("Cargo.lock").text;
+        lock.find(&entry).map_or(1, |at| line_of(lock, at))
+    }
+}
+
+fn packages() -> Vec<Package> {
     let answer = cargo(&["metadata", "--format-version", "1", "--filter-platform", TARGET]);
     let answer: Value = serde_json::from_str(&answer).unwrap();
     let text = |package: &Value, key: &str| package[key].as_str().unwrap_or_default().to_owned();
     let packages = answer["packages"].as_array().unwrap();
-    packages.iter().map(|p| (format!("{} {}", text(p, "name"), text(p, "version")), text(p, "license"))).collect()
+    let package = |package: &Value| Package {
+        name: text(package, "name"),
+        version: text(package, "version"),
+        licence: text(package, "license"),
+    };
+    packages.iter().map(package).collect()
 }
 
 fn allowed_licences(deny: &Table) -> BTreeSet<String> {
@@ -100,21 +121,19 @@ fn every_licence_is_allowed() {
     let allowed = allowed_licences(&deny());
     let packages = packages();
     assert!(packages.len() > 50, "cargo named {} packages only", packages.len());
-    for (package, licence) in &packages {
-        if !is_met(licence, &allowed) {
-            let rule = format!("{package} is under `{licence}`, which the list does not allow");
-            findings.add("deny.toml", 1, rule, "what is handed to users must be free to be handed on");
-        }
+    for package in packages.iter().filter(|package| !is_met(&package.licence, &allowed)) {
+        let Package { name, version, licence } = package;
+        let rule = format!("{name} {version} is under `{licence}`, which deny.toml does not allow");
+        findings.add("Cargo.lock", package.line(), rule, "what is handed to users must be free to be handed on");
     }
     for licence in &allowed {
-        let needed = |(_, expression): &(String, String)| {
-            let others = allowed.iter().filter(|other| *other != licence).cloned().collect();
-            !is_met(expression, &others)
-        };
-        if !packages.iter().any(needed) {
+        let others = allowed.iter().filter(|other| *other != licence).cloned().collect();
+        if packages.iter().all(|package| is_met(&package.licence, &others)) {
+            let text = &file("deny.toml").text;
+            let line = 1 + text.lines().position(|line| line.contains(&format!("\"{licence}\""))).unwrap_or(0);
             findings.add(
                 "deny.toml",
-                1,
+                line,
                 format!("nothing needs `{licence}`"),
                 "the list is what is, not what might be",
             );
