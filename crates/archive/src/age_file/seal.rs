@@ -1,6 +1,8 @@
 //! Sealing: the secret of a stream, and the pieces of a chunk's payload.
 
 use aws_lc_rs::aead::{Aad, LessSafeKey};
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
 use super::header::{self, Recipient};
@@ -12,13 +14,27 @@ const SEGMENT_PIECES: usize = 16;
 /// How much plaintext a full segment holds.
 pub const SEGMENT_BYTES: usize = SEGMENT_PIECES * PIECE_BYTES;
 
+/// Fills in random bytes from the kernel. (The library's own generator would first measure jitter for 20 ms, which is
+/// longer than a small incremental takes.)
+fn draw(bytes: &mut [u8]) -> Result<(), ArchiveError> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
+            Ok(count) => filled += count,
+            Err(Errno::INTR) => {}
+            Err(_) => return Err(ArchiveError::Bug("the kernel has no randomness")),
+        }
+    }
+    Ok(())
+}
+
 /// A random number that tells one attempt to write a stream from another.
 ///
 /// # Errors
 /// When the system has no randomness.
 pub fn draw_attempt() -> Result<u32, ArchiveError> {
     let mut bytes = [0; 4];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| ArchiveError::Bug("no randomness"))?;
+    draw(&mut bytes)?;
     Ok(u32::from_le_bytes(bytes))
 }
 
@@ -33,7 +49,7 @@ impl StreamSecret {
     /// When the system has no randomness.
     pub fn draw() -> Result<Self, ArchiveError> {
         let mut bytes = Zeroizing::new([0; 32]);
-        aws_lc_rs::rand::fill(bytes.as_mut_slice()).map_err(|_| ArchiveError::Bug("no randomness"))?;
+        draw(bytes.as_mut_slice())?;
         Ok(Self(bytes))
     }
 
