@@ -259,7 +259,10 @@ fn abandon(
     subvolume: &SubvolumeName,
     stream: &StreamName,
 ) -> Result<(), JobError> {
-    let prefix = format!("{}{stream}/", setup.layout().subvolume_prefix(subvolume));
+    let layout = setup.layout();
+    // A damaged manifest may be there. It goes before what it names, as everywhere.
+    store.delete(&layout.manifest(subvolume, stream))?;
+    let prefix = format!("{}{stream}/", layout.subvolume_prefix(subvolume));
     for pending in store.uploads(&prefix)? {
         match store.abort_upload(&pending.upload) {
             Err(e) if e.kind() != StoreErrorKind::NoSuchUpload => return Err(e.into()),

@@ -102,8 +102,13 @@ impl Sight {
                 }
                 let pointer = series.pointer.as_ref().and_then(|p| p.as_ref().ok()).map(|p| p.stream.clone());
                 let streams = series.summaries();
+                let (incomplete, unreadable) = (series.incomplete(), series.unreadable.keys().cloned().collect());
+                for (stream, what) in &incomplete {
+                    monitor.event(Event::Warning(format!("{subvolume} at {}: {stream}: {what}", target.name)));
+                }
+                let incomplete = incomplete.into_keys().collect();
                 self.series.insert((target.name.clone(), subvolume.clone()), series);
-                Some(ObservedTarget { name: target.name.clone(), streams, unfinished, pointer })
+                Some(ObservedTarget { name: target.name.clone(), streams, incomplete, unreadable, unfinished, pointer })
             }
             Err(error) => {
                 self.fail(monitor, format!("{subvolume} at {}", target.name), error.into());

@@ -77,8 +77,7 @@ impl Subject<'_> {
             Interrupted::Nothing => {}
         }
         let taken = taken?;
-        let choice =
-            choose(&self.target.streams, &self.seen.snapshots, self.settings.full_every_days, self.fulls, self.now);
+        let choice = choose(self.target, &self.seen.snapshots, self.settings.full_every_days, self.fulls, self.now);
         let (parent, because) = match &choice {
             ParentChoice::Incremental { stream, snapshot } => {
                 (Some(parent_of(stream, snapshot)), format!("continues {}", stream.name))

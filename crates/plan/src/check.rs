@@ -132,6 +132,9 @@ impl<'a> Lint<'a> {
             return self.require(false, index, "follows a stream that is not published");
         };
         self.require(whole(streams).contains(&before), index, "follows a stream whose chain has a gap");
+        let hollow = |s: &&StreamSummary| s.generation == before.generation && s.sequence <= before.sequence;
+        let lacks = streams.iter().filter(hollow).any(|s| send.target.incomplete.contains(&s.name));
+        self.require(!lacks, index, "follows a chain that lacks chunks");
         let last = streams.iter().map(|s| (s.generation, s.sequence)).max();
         self.require(last == Some((before.generation, before.sequence)), index, "does not follow the last stream");
         let next = before.sequence.checked_add(1).map(|sequence| (before.generation, sequence));

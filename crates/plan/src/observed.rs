@@ -1,5 +1,7 @@
 //! What was seen on the pool and in the stores before deciding.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use subvault_model::ids::SnapshotUuid;
 use subvault_model::names::{StreamName, SubvolumeName, TargetName};
@@ -31,6 +33,10 @@ pub struct ObservedTarget {
     pub name: TargetName,
     /// Its published streams; in no particular order.
     pub streams: Vec<StreamSummary>,
+    /// Those of them whose chunks are not all there at the right size.
+    pub incomplete: BTreeSet<StreamName>,
+    /// Streams whose manifests are there and cannot be read.
+    pub unreadable: BTreeSet<StreamName>,
     /// An upload that an earlier run began and did not finish, if its journal is there.
     pub unfinished: Option<Unfinished>,
     /// What the current pointer names; `None` when it is missing or unreadable.

@@ -9,6 +9,7 @@ use subvault_model::stream::StreamSummary;
 use subvault_model::subvolume::LocalSnapshot;
 
 use crate::chain::chains;
+use crate::observed::ObservedTarget;
 use crate::policy::Fulls;
 
 /// The decision, with its evidence.
@@ -54,6 +55,11 @@ pub enum NoParent {
         /// The first stream that cannot be reached.
         at: StreamName,
     },
+    /// A stream of the newest generation lacks chunks, so nothing that builds on it could be restored.
+    ChainIncomplete {
+        /// The first such stream.
+        at: StreamName,
+    },
 }
 
 impl std::fmt::Display for NoParent {
@@ -71,6 +77,9 @@ impl std::fmt::Display for NoParent {
             Self::ChainBroken { at } => {
                 write!(f, "the newest chain in the store has a gap before {at}")
             }
+            Self::ChainIncomplete { at } => {
+                write!(f, "the store has lost chunks of {at}, which the next stream would build on")
+            }
         }
     }
 }
@@ -78,7 +87,7 @@ impl std::fmt::Display for NoParent {
 /// Chooses the parent for the next stream of a subvolume.
 #[must_use]
 pub fn choose<'a>(
-    streams: &'a [StreamSummary],
+    target: &'a ObservedTarget,
     snapshots: &'a [LocalSnapshot],
     full_every_days: Option<NonZeroU32>,
     fulls: Fulls,
@@ -87,7 +96,7 @@ pub fn choose<'a>(
     if fulls == Fulls::Now {
         return ParentChoice::Full(NoParent::Asked);
     }
-    let (full, tip) = match newest(streams) {
+    let (full, tip) = match newest(target) {
         Ok(ends) => ends,
         Err(because) => return ParentChoice::Full(because),
     };
@@ -109,11 +118,14 @@ fn is_due(last_full: Timestamp, every_days: NonZeroU32, now: Timestamp) -> bool 
 }
 
 /// The full and the tip of the newest generation, when all of it can be restored.
-pub(crate) fn newest(streams: &[StreamSummary]) -> Result<(&StreamSummary, &StreamSummary), NoParent> {
-    let chains = chains(streams);
+pub(crate) fn newest(target: &ObservedTarget) -> Result<(&StreamSummary, &StreamSummary), NoParent> {
+    let chains = chains(&target.streams);
     let newest = chains.last().ok_or(NoParent::TargetEmpty)?;
     if let Some(first) = newest.unreachable.first() {
         return Err(NoParent::ChainBroken { at: first.name.clone() });
+    }
+    if let Some(hollow) = newest.streams.iter().find(|s| target.incomplete.contains(&s.name)) {
+        return Err(NoParent::ChainIncomplete { at: hollow.name.clone() });
     }
     newest.streams.first().copied().zip(newest.tip()).ok_or(NoParent::TargetEmpty)
 }

@@ -38,6 +38,9 @@ pub(crate) fn judge<'a>(target: &'a ObservedTarget, snapshots: &'a [LocalSnapsho
     if target.streams.iter().any(|s| s.name == unfinished.stream) {
         return Interrupted::Nothing;
     }
+    if target.unreadable.contains(&unfinished.stream) {
+        return Interrupted::GiveUp(unfinished, "its manifest was stored and is damaged");
+    }
     if !unfinished.same_settings {
         return Interrupted::GiveUp(unfinished, "the settings that shape its bytes have changed");
     }
@@ -51,7 +54,7 @@ pub(crate) fn judge<'a>(target: &'a ObservedTarget, snapshots: &'a [LocalSnapsho
         return Interrupted::Resume(Resume { unfinished, snapshot, parent: None });
     };
     // The chain must still end where it ended when the upload began.
-    let tip = newest(&target.streams).ok().map(|(_, tip)| tip);
+    let tip = newest(target).ok().map(|(_, tip)| tip);
     let here = tip.and_then(|tip| find_here(tip, snapshots).ok());
     match tip.zip(here) {
         Some((tip, here)) if here.uuid == parent => {

@@ -1,5 +1,7 @@
 //! Archive plans, one row per situation: the steps as people read them, with what each needs.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use subvault_model::ids::TransactionId;
 use subvault_model::stream::Generation;
@@ -36,6 +38,16 @@ fn nas_with(unfinished: Unfinished) -> ObservedTarget {
 
 fn changed(n: u8) -> LocalSnapshot {
     LocalSnapshot { ctransid: TransactionId(99), ..snap(n) }
+}
+
+#[test]
+fn an_upload_whose_manifest_is_damaged_is_given_up() {
+    let begun = unfinished(3, Some(2));
+    let damaged = ObservedTarget { unreadable: BTreeSet::from([begun.stream.clone()]), ..nas_with(begun) };
+    let steps =
+        lines(&decide("damaged", &policy(&["nas"], 9), &observed(vec![snap(2), snap(3)], vec![damaged]), day(4)));
+    assert!(steps[1].contains("abandon"), "{steps:?}");
+    assert!(steps[2].contains("incremental, generation 1.2"), "{steps:?}");
 }
 
 #[test]

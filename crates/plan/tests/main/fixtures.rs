@@ -1,5 +1,7 @@
 //! Snapshots, streams and policies in a few letters.
 
+use std::collections::BTreeSet;
+
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
@@ -127,7 +129,14 @@ pub(crate) fn policy(targets: &[&str], keep: u32) -> Policy {
 /// A target whose pointer is right.
 pub(crate) fn at(name: &str, streams: Vec<StreamSummary>) -> ObservedTarget {
     let pointer = streams.last().map(|s| s.name.clone());
-    ObservedTarget { name: target(name), streams, unfinished: None, pointer }
+    ObservedTarget {
+        name: target(name),
+        streams,
+        incomplete: BTreeSet::new(),
+        unreadable: BTreeSet::new(),
+        unfinished: None,
+        pointer,
+    }
 }
 
 /// An interrupted upload of day `n`, relative to the one of day `parent`.

@@ -190,6 +190,8 @@ impl World {
             (of == wanted && !unreachable.contains(name)).then(|| ObservedTarget {
                 name: name.clone(),
                 streams: store.summaries(),
+                incomplete: BTreeSet::new(),
+                unreadable: BTreeSet::new(),
                 unfinished: store.journal.as_ref().map(unfinished),
                 pointer: store.pointer.clone(),
             })
