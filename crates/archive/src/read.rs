@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use bytes::Bytes;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::monitor::{Event, Monitor};
-use subvault_store::{Key, ObjectStore};
+use subvault_store::{Key, ObjectStore, StoreErrorKind};
 
 use crate::age_file::header::Identity;
 use crate::age_file::open::Opener;
@@ -22,6 +22,8 @@ use crate::hash::Hash256;
 use crate::layout::Layout;
 use crate::manifest::{Chunk, Compression, Encryption, Manifest};
 
+/// What units that wait for their turn may take of memory together.
+const AHEAD_BYTES: u64 = 64 << 20;
 /// How much of the plain stream is handed on at a time.
 const PORTION_BYTES: usize = 1 << 20;
 
@@ -74,7 +76,7 @@ impl<E> From<ArchiveError> for ReadError<E> {
 /// # Errors
 /// When the store fails, an object is damaged or cannot be opened, or the sink fails.
 pub fn read_stream<E>(job: &ReadJob<'_>, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), ReadError<E>> {
-    let lanes = job.lanes.get() as usize;
+    let lanes = lanes(job);
     let (todo_tx, todo_rx) = sync_channel::<(Unit<'_>, Answer)>(0);
     let (order_tx, order_rx) = sync_channel::<(Fetched, bool, String)>(lanes);
     let (plain_tx, plain_rx) = sync_channel::<Result<Vec<u8>, ArchiveError>>(4);
@@ -118,6 +120,13 @@ pub fn read_stream<E>(job: &ReadJob<'_>, sink: &mut dyn FnMut(&[u8]) -> Result<(
     })
 }
 
+/// How many units are fetched ahead: as many as there are lanes, as far as memory allows.
+fn lanes(job: &ReadJob<'_>) -> usize {
+    let largest = job.manifest.chunks.iter().map(|c| c.unit_bytes.min(c.bytes).get()).max().unwrap_or(1).max(1);
+    let fit = usize::try_from(AHEAD_BYTES / largest).unwrap_or(usize::MAX);
+    fit.clamp(1, job.lanes.get() as usize)
+}
+
 fn units<'a>(job: &'a ReadJob<'_>) -> impl Iterator<Item = Unit<'a>> {
     job.manifest.chunks.iter().flat_map(|chunk| {
         let key = job.layout.chunk(&job.manifest.subvolume, &job.manifest.stream, &chunk.file);
@@ -147,7 +156,11 @@ fn fetch_units(job: &ReadJob<'_>, todo: &Mutex<Receiver<(Unit<'_>, Answer)>>) {
 }
 
 fn fetch(store: &ObjectStore, unit: &Unit<'_>) -> Result<Bytes, ArchiveError> {
-    let bytes = store.get_range(&unit.key, unit.offset, unit.len)?;
+    let bytes = store.get_range(&unit.key, unit.offset, unit.len).map_err(|error| match error.kind() {
+        // A manifest names it, so it was there once.
+        StoreErrorKind::NotFound => ArchiveError::damaged(&unit.key, "it is missing"),
+        _ => error.into(),
+    })?;
     if Hash256::blake3(&bytes) == unit.expected {
         return Ok(bytes);
     }

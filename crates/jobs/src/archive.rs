@@ -309,14 +309,14 @@ fn pump(subject: &Subject<'_>, job: &WriteJob<'_>) -> Result<(Written, Option<Co
     let watch = ContentWatch::new(parent.is_none(), target.content_digest, target.read_ahead);
     std::thread::scope(|scope| {
         let watching = watch.start(scope, &snapshot)?;
-        let mut observer = watch.observer();
+        let mut observer = watch.observer(scope, &snapshot);
         let mut paced = watch.paced(stream, &watching);
         let written = write_stream(job, &mut paced, &mut observer);
         let sent = finish(written, paced.into_inner());
         if sent.is_err() {
             watch.give_up();
         }
-        Ok((sent?, watch.record(watching, &observer, &snapshot)?))
+        Ok((sent?, watch.record(watching, observer)?))
     })
 }
 

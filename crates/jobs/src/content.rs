@@ -2,7 +2,8 @@
 //!
 //! For a full the whole tree is digested, by several threads that run ahead of the kernel: what they read is then in
 //! the page cache, so that on a cold cache the digest is also the read-ahead. For an incremental, only what the stream
-//! touches is digested, after it has passed. Archive and restore derive that from the same commands.
+//! touches is digested, from the moment when its last command has passed, while the rest of it is still being stored.
+//! Archive and restore derive that from the same commands.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,8 @@ const TOUCHED_BYTES_MAX: usize = 32 << 20;
 const AHEAD_MAX: ByteSize = ByteSize::mib(2048);
 /// Threads that read. They mostly wait for the disk.
 const READERS: usize = 4;
+/// Up to so many paths are read by one thread.
+const FEW_PATHS: usize = 200;
 
 /// What is to be done about the content while a snapshot is being sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +90,13 @@ impl ContentWatch {
 
     /// Listens to the commands.
     #[must_use]
-    pub fn observer(&self) -> Observer {
-        Observer { touched: (self.mode == Mode::Changes).then(|| Touched::new(TOUCHED_BYTES_MAX)) }
+    pub fn observer<'scope, 'env: 'scope>(
+        &'env self,
+        scope: &'scope Scope<'scope, 'env>,
+        snapshot: &'env Subvolume,
+    ) -> Observer<'scope, 'env> {
+        let touched = (self.mode == Mode::Changes).then(|| Touched::new(TOUCHED_BYTES_MAX));
+        Observer { touched, digesting: None, scope, snapshot, cancel: &self.cancel }
     }
 
     /// The stream, telling the readers how far it has come.
@@ -109,20 +117,20 @@ impl ContentWatch {
     pub fn record(
         &self,
         watching: Watching<'_>,
-        observer: &Observer,
-        snapshot: &Subvolume,
+        observer: Observer<'_, '_>,
     ) -> Result<Option<ContentRecord>, JobError> {
         self.pace.release();
+        let died = |_| JobError::Bug("the digest's thread died".to_owned());
         match watching {
             Watching::Digest(thread) => {
-                let summary = thread.join().map_err(|_| JobError::Bug("the digest's thread died".to_owned()))?;
+                let summary = thread.join().map_err(died)?;
                 Ok(Some(to_record(&summary?, ContentScope::Tree)))
             }
             Watching::ReadAhead(ahead) => {
                 ahead.stop();
                 Ok(None)
             }
-            Watching::Nothing => observer.touched.as_ref().map(|t| record_of(snapshot, Some(t))).transpose(),
+            Watching::Nothing => observer.digesting.map(|thread| thread.join().map_err(died)?).transpose(),
         }
     }
 }
@@ -166,15 +174,25 @@ impl<R: Read> Read for Paced<'_, R> {
     }
 }
 
-/// Notes what a stream touches.
-pub struct Observer {
+/// Notes what a stream touches, and begins to digest that when the stream has ended.
+pub struct Observer<'scope, 'env> {
     touched: Option<Touched>,
+    digesting: Option<ScopedJoinHandle<'scope, Result<ContentRecord, JobError>>>,
+    scope: &'scope Scope<'scope, 'env>,
+    snapshot: &'env Subvolume,
+    cancel: &'env AtomicBool,
 }
 
-impl CommandObserver for Observer {
+impl CommandObserver for Observer<'_, '_> {
     fn command(&mut self, command: &Command<'_>) {
         if let Some(touched) = &mut self.touched {
             touched.command(command);
+        }
+        if matches!(command, Command::End)
+            && let Some(touched) = self.touched.take()
+        {
+            let (snapshot, cancel) = (self.snapshot, self.cancel);
+            self.digesting = Some(self.scope.spawn(move || digest(snapshot, Some(&touched), cancel)));
         }
     }
 }
@@ -191,11 +209,16 @@ pub fn touched_of(manifest: &Manifest) -> Option<Touched> {
 /// # Errors
 /// When the subvolume cannot be read.
 pub fn record_of(subvolume: &Subvolume, touched: Option<&Touched>) -> Result<ContentRecord, JobError> {
-    let cancel = AtomicBool::new(false);
-    let control = Control { monitor: &Silent, cancel: &cancel, pace: None };
+    digest(subvolume, touched, &AtomicBool::new(false))
+}
+
+fn digest(subvolume: &Subvolume, touched: Option<&Touched>, cancel: &AtomicBool) -> Result<ContentRecord, JobError> {
+    let control = Control { monitor: &Silent, cancel, pace: None };
     let (summary, scope) = match touched.map(Touched::scope) {
         Some(TouchedScope::Paths(paths)) => {
-            (tree_digest::touched(subvolume, paths, READERS, control)?, ContentScope::Changes)
+            // Beginning a thread takes longer than reading a few files.
+            let threads = if paths.iter().nth(FEW_PATHS).is_some() { READERS } else { 1 };
+            (tree_digest::touched(subvolume, paths, threads, control)?, ContentScope::Changes)
         }
         Some(TouchedScope::Everything) | None => {
             (tree_digest::whole_tree(subvolume, READERS, control)?, ContentScope::Tree)
