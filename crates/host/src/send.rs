@@ -57,8 +57,6 @@ pub struct SendSettings {
     pub compressed: bool,
     /// Leave file data out: what changed, not what it became.
     pub no_data: bool,
-    /// Read from disk only when nobody else does.
-    pub idle: bool,
 }
 
 /// A stream that the kernel is making.
@@ -101,7 +99,7 @@ pub fn send(
         .name("send".to_owned())
         .spawn({
             let call = Arc::clone(&call);
-            move || run(&fd, &writer, &call, settings.idle)
+            move || run(&fd, &writer, &call)
         })
         .map_err(trouble)?;
     let mut stream = SendStream {
@@ -164,11 +162,7 @@ fn enlarge(pipe: &PipeWriter) {
 }
 
 /// The sending thread. The writing end closes with it, which is the reader's end of the stream.
-fn run(snapshot: &OwnedFd, writer: &PipeWriter, call: &SendCall, idle: bool) -> rustix::io::Result<()> {
-    if idle {
-        // A kernel without I/O priorities sends all the same.
-        let _ = ioctl::make_this_thread_idle();
-    }
+fn run(snapshot: &OwnedFd, writer: &PipeWriter, call: &SendCall) -> rustix::io::Result<()> {
     // A handler that runs in this thread would end the stream; the other threads can run it as well.
     let _ = ioctl::block_signals_in_this_thread();
     call.run(snapshot.as_fd(), writer.as_fd())

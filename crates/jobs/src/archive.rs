@@ -12,6 +12,7 @@ use subvault_archive::journal::{Begun, Journal};
 use subvault_archive::manifest::{ContentRecord, FORMAT, Manifest, ParentRecord};
 use subvault_archive::publish::{point_at, publish};
 use subvault_archive::write::{Effort, WriteJob, Written, write_stream};
+use subvault_host::priority::when_idle;
 use subvault_host::send::{SendSettings, SendStream, send};
 use subvault_host::{HostErrorKind, clock};
 use subvault_model::bytesize::ByteSize;
@@ -170,7 +171,8 @@ impl<'a> Archiver<'a> {
             },
             monitor: self.monitor,
         };
-        let (written, content) = pump(subject, &job)?;
+        let pumped = if subject.target.idle_io { when_idle(|| pump(subject, &job)) } else { pump(subject, &job) };
+        let (written, content) = pumped?;
         crash::point("stream-written");
         let manifest = self.manifest(subject, &job, written, content);
         publish(subject.store, &layout, &manifest)?;
@@ -331,7 +333,7 @@ fn finish(written: Result<Written, ArchiveError>, stream: SendStream) -> Result<
 
 fn send_settings(target: &TargetSetup) -> SendSettings {
     let (protocol, compressed) = target.protocol();
-    SendSettings { protocol, compressed, no_data: false, idle: target.idle_io }
+    SendSettings { protocol, compressed, no_data: false }
 }
 
 fn identity(snapshot: &LocalSnapshot) -> SnapshotIdentity {

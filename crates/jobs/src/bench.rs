@@ -115,7 +115,7 @@ fn stages(
 
 fn open(job: &BenchJob<'_>, snapshot: &Subvolume) -> Result<io::Take<SendStream>, JobError> {
     let (protocol, compressed) = job.target.protocol();
-    let settings = SendSettings { protocol, compressed, no_data: false, idle: false };
+    let settings = SendSettings { protocol, compressed, no_data: false };
     Ok(send(snapshot, None, &[], settings)?.take(job.limit.get()))
 }
 
@@ -242,7 +242,7 @@ fn end_to_end(
     };
     let begin = clock::monotonic();
     let (protocol, compressed) = job.target.protocol();
-    let settings = SendSettings { protocol, compressed, no_data: false, idle: false };
+    let settings = SendSettings { protocol, compressed, no_data: false };
     let mut stream = send(snapshot, None, &[], settings)?;
     let written = write_stream(&write, &mut stream, &mut Deaf);
     let seconds = begin.elapsed().as_secs_f64();

@@ -23,6 +23,8 @@ pub(crate) use send::{SendCall, SendRequest};
 pub(crate) use subvolume::{
     children, create, destroy, flags, info, inode_path, set_flags, set_received, snapshot, subvolume_of,
 };
+#[cfg(test)]
+pub(crate) use thread::this_thread_is_idle;
 pub(crate) use thread::{block_signals_in_this_thread, make_this_thread_idle};
 pub(crate) use verity::enable_verity;
 

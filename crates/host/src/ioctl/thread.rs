@@ -8,11 +8,15 @@ use std::io;
 mod number {
     pub(super) const RT_SIGPROCMASK: super::c_long = 14;
     pub(super) const IOPRIO_SET: super::c_long = 251;
+    #[cfg(test)]
+    pub(super) const IOPRIO_GET: super::c_long = 252;
 }
 #[cfg(target_arch = "aarch64")]
 mod number {
     pub(super) const RT_SIGPROCMASK: super::c_long = 135;
     pub(super) const IOPRIO_SET: super::c_long = 30;
+    #[cfg(test)]
+    pub(super) const IOPRIO_GET: super::c_long = 31;
 }
 
 // SAFETY: the C library's own declaration; std links it already.
@@ -20,17 +24,25 @@ unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
 }
 
-/// Lets the calling thread read and write only when nobody else does.
+const WHO_PROCESS: c_int = 1;
+const THIS_THREAD: c_int = 0;
+/// `IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)`
+const IDLE: c_int = 3 << 13;
+
+/// Lets the calling thread, and threads that it begins later, read and write only when nobody else does.
 pub(crate) fn make_this_thread_idle() -> io::Result<()> {
-    const WHO_PROCESS: c_int = 1;
-    const THIS_THREAD: c_int = 0;
-    /// `IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)`
-    const IDLE: c_int = 3 << 13;
     // SAFETY: three integers, no memory.
     match unsafe { syscall(number::IOPRIO_SET, WHO_PROCESS, THIS_THREAD, IDLE) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+#[cfg(test)]
+pub(crate) fn this_thread_is_idle() -> bool {
+    // SAFETY: two integers, no memory.
+    let priority = unsafe { syscall(number::IOPRIO_GET, WHO_PROCESS, THIS_THREAD) };
+    priority >> 13 == c_long::from(IDLE >> 13)
 }
 
 /// Leaves all signals that can be left to the other threads of the process.

@@ -16,7 +16,7 @@ use subvault_testkit::pool::LoopPool;
 
 use crate::support::{btrfs, noise, odd, pool, show, value};
 
-const V1: SendSettings = SendSettings { protocol: Protocol::V1, compressed: false, no_data: false, idle: false };
+const V1: SendSettings = SendSettings { protocol: Protocol::V1, compressed: false, no_data: false };
 const V2: SendSettings = SendSettings { protocol: Protocol::V2, ..V1 };
 const V2_COMPRESSED: SendSettings = SendSettings { compressed: true, ..V2 };
 
@@ -82,7 +82,7 @@ fn streams_are_those_of_btrfs_send_byte_for_byte() {
         (V1, &["--proto", "1"]),
         (V2, &["--proto", "2"]),
         (V2_COMPRESSED, &["--proto", "2", "--compressed-data"]),
-        (SendSettings { no_data: true, idle: true, ..V2 }, &["--proto", "2", "--no-data"]),
+        (SendSettings { no_data: true, ..V2 }, &["--proto", "2", "--no-data"]),
     ];
     for (settings, options) in variants {
         let mut options: Vec<&OsStr> = options.iter().map(OsStr::new).collect();
