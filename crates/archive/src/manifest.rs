@@ -98,8 +98,17 @@ pub struct ContentRecord {
     pub digest: String,
     /// How many entries it covers.
     pub entries: u64,
-    /// How many bytes of file content it covers.
+    /// How many bytes of files were read for it, for people: holes are not read, and where they are depends on how a
+    /// file lies on disk.
     pub bytes: ByteSize,
+}
+
+impl ContentRecord {
+    /// Whether both are of the same content.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        (self.scope, &self.digest, self.entries) == (other.scope, &other.digest, other.entries)
+    }
 }
 
 /// The machine that made a stream.

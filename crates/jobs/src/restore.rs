@@ -256,7 +256,7 @@ fn compare(
         return Ok(());
     };
     let found = content::record_of(received, touched.filter(|_| recorded.scope == ContentScope::Changes))?;
-    if found != *recorded {
+    if !found.agrees_with(recorded) {
         let what = format!("the subvolume received from {}", manifest.stream);
         return Err(JobError::ContentDiffers { what });
     }
