@@ -20,8 +20,9 @@ use crate::setup::SubvolumeSetup;
 /// # Errors
 /// When the kernel refuses.
 pub fn take(setup: &SubvolumeSetup, name: &SnapshotName) -> Result<LocalSnapshot, JobError> {
-    make_directory(&setup.snapshots)?;
+    // First, or a directory would be made on what is below a subvolume that is not mounted.
     let source = Subvolume::open(&setup.path)?;
+    make_directory(&setup.snapshots)?;
     let (_, info) = snapshot::take(&source, &setup.snapshots, OsStr::new(&name.to_string()))?;
     crash::point("snapshot-taken");
     describe(name.clone(), &info)
