@@ -14,7 +14,7 @@ use subvault_jobs::error::JobError;
 use subvault_jobs::restore::{Form, RestoreJob, Restored, restore};
 use subvault_jobs::throughput::{Basis, Estimate, estimate};
 use subvault_model::monitor::{Event, Monitor};
-use subvault_model::names::SubvolumeName;
+use subvault_model::names::{StreamName, SubvolumeName};
 use subvault_plan::restore::{RestorePlan, plan};
 
 use crate::config;
@@ -36,8 +36,8 @@ const STATE: &str = "/var/lib/subvault";
 Examples:
   subvault restore home --to /mnt/pool                      the newest
   subvault restore home --to /mnt/pool --at 2026-11-20      as it was at the end of that day
-  subvault restore home --to /mnt/new --store s3://vault/laptop --provider aws --region eu-central-1 \\
-      --identity key.txt                                    on a machine that never saw the source
+  subvault restore home --to /mnt/new --store /mnt/disk/vault -i key.txt
+                                                            on a machine that never saw the source
 
 The subvolume comes back in /mnt/pool/home, with its read-only snapshot beside it. Nothing is ever overwritten.")]
 pub struct Args {
@@ -113,8 +113,10 @@ fn candidates(args: &Args, context: &Context) -> Result<(PathBuf, Vec<Place>), F
         return Ok((state.unwrap_or_else(|| PathBuf::from(STATE)), vec![args.place.explicit(name)?]));
     }
     let setup = context.setup()?;
+    let targets = args.place.configured(&setup)?;
+    let several = targets.len() > 1;
     let mut places = Vec::new();
-    for target in args.place.configured(&setup)? {
+    for target in targets {
         match target.open() {
             Ok(store) => places.push(Place {
                 name: target.name.clone(),
@@ -122,7 +124,10 @@ fn candidates(args: &Args, context: &Context) -> Result<(PathBuf, Vec<Place>), F
                 layout: args.place.layout(&setup),
                 lanes: target.lanes,
             }),
-            Err(error) => context.monitor.event(Event::Warning(format!("{}: {}", target.name, chain(&error)))),
+            Err(error) if several => {
+                context.monitor.event(Event::Warning(format!("{}: {}", target.name, chain(&error))));
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok((setup.state, places))
@@ -156,9 +161,22 @@ fn choose(args: &Args, context: &Context, candidates: Vec<Place>) -> Result<Choi
 }
 
 fn look(args: &Args, place: &Place) -> Result<(Series, RestorePlan), JobError> {
-    let series = inventory::take_series(&place.store, &place.layout, &args.subvolume)?;
-    let plan = plan(&args.subvolume, &series.summaries(), args.at)?;
-    Ok((series, plan))
+    let mut series = inventory::take_series(&place.store, &place.layout, &args.subvolume)?;
+    let plan = plan(&args.subvolume, &series.summaries(), args.at);
+    match unreadable_before(&series, plan.as_ref().ok().and_then(RestorePlan::taken), args.at) {
+        Some(stream) => {
+            Err(series.unreadable.remove(&stream).map_or_else(|| JobError::Stale(stream.to_string()), Into::into))
+        }
+        None => Ok((series, plan?)),
+    }
+}
+
+/// A stream that would come before what was chosen, or that it may build on, if its manifest could be read: another
+/// one is never taken silently in its place.
+fn unreadable_before(series: &Series, chosen: Option<Timestamp>, at: Option<Timestamp>) -> Option<StreamName> {
+    let meant = |stream: &&StreamName| at.is_none_or(|at| stream.taken() <= at);
+    let better = |stream: &&StreamName| chosen.is_none_or(|chosen| chosen < stream.taken());
+    series.unreadable.keys().filter(meant).rfind(better).cloned()
 }
 
 fn identities(args: &Args, choice: &Choice) -> Result<Vec<Identity>, Failure> {
@@ -173,9 +191,13 @@ fn identities(args: &Args, choice: &Choice) -> Result<Vec<Identity>, Failure> {
     };
     let mut identities = Vec::new();
     for file in files {
-        let what = "read the identity file";
-        let text = fs::read_to_string(file).map_err(|source| JobError::File { what, path: file.clone(), source })?;
-        identities.extend(Identity::parse_file(&text).map_err(JobError::from)?);
+        let text = fs::read_to_string(file).map_err(|error| {
+            let what = format!("cannot read the identity file {}: {error}", file.display());
+            Failure::usage(what, "give the private key with --identity FILE")
+        })?;
+        identities.extend(Identity::parse_file(&text).map_err(|error| {
+            Failure::usage(format!("{}: {error}", file.display()), "give the private key with --identity FILE")
+        })?);
     }
     Ok(identities)
 }
