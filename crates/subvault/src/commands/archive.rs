@@ -56,7 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let plan = decide(&setup, &sight)?;
     let mut archiver = Archiver::new(&setup, &sight, &context.monitor);
     let report = driver::run(&plan, &mut archiver, &run.audit, &context.monitor)?;
-    context.answer(&to_json(&report, &sight), || summary(&report, &plan))?;
+    context.answer(&to_json(&report, &sight), || summary(&report, &plan, &sight))?;
     Ok(exit(&report, &sight))
 }
 
@@ -126,7 +126,7 @@ fn figure(figures: &Value, name: &str) -> ByteSize {
     ByteSize::bytes(figures.get(name).and_then(Value::as_u64).unwrap_or(0))
 }
 
-fn summary(report: &RunReport, plan: &Plan) -> String {
+fn summary(report: &RunReport, plan: &Plan, sight: &Sight) -> String {
     let mut table = table::new(&["subvolume", "target", "kind", ">stream", ">stored", ">ratio", ">time", ">rate"]);
     let mut problems = String::new();
     for performed in &report.steps {
@@ -156,6 +156,12 @@ fn summary(report: &RunReport, plan: &Plan) -> String {
             (step, Outcome::LeftOut) => problems.push_str(&format!("left out: {step}\n")),
         }
     }
+    for (what, error) in &sight.failures {
+        problems.push_str(&format!("not looked at: {what}: {}\n", chain(error)));
+        if let Some(hint) = error.hint() {
+            problems.push_str(&format!("  → {hint}\n"));
+        }
+    }
     let shown = if table.is_empty() { String::new() } else { table::text(&table) };
     let notes: String = plan.notes.iter().map(|n| format!("{n}\n")).collect();
     format!("{shown}{notes}{problems}")
@@ -170,7 +176,8 @@ fn to_json(report: &RunReport, sight: &Sight) -> Value {
         };
         json!({ "planned": performed.planned, "outcome": outcome, "result": detail })
     });
-    let failures = sight.failures.iter().map(|(what, error)| json!({ "what": what, "error": chain(error) }));
+    let failures =
+        sight.failures.iter().map(|(what, error)| json!({ "what": what, "error": chain(error), "hint": error.hint() }));
     json!({
         "verdict": report.verdict(),
         "steps": steps.collect::<Vec<_>>(),

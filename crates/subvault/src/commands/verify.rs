@@ -126,6 +126,8 @@ fn describe(verified: &Verified) -> String {
     }
     if report.streams == 0 && report.findings.is_empty() {
         text.push_str("  nothing is archived here, so nothing was checked\n");
+    } else if report.findings.is_empty() && report.cold > 0 {
+        text.push_str("  nothing else is wrong, as far as it could be looked at\n");
     } else if report.findings.is_empty() {
         text.push_str("  nothing wrong was found\n");
     }
