@@ -1,0 +1,21 @@
+//! The program as its users run it: the real binary, real Btrfs on loop devices, directories and S3 servers as stores.
+//!
+//! Each test makes a world of its own and undoes it when it is dropped, also while it panics. What a test cannot run
+//! on fails it, with the one exception that a variable asks for and that is told as `NOT RUN:`.
+
+#![expect(clippy::unwrap_used, reason = "a test cannot go on without what it asks for")]
+
+mod damage;
+mod faults;
+mod gc;
+mod inputs;
+mod json;
+mod lost;
+mod matrix;
+mod memory;
+mod oracle;
+mod runs;
+mod servers;
+mod stores;
+mod tree;
+mod world;
