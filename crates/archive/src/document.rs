@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use subvault_store::{Key, ObjectStore};
+use subvault_store::{Key, ObjectStore, StoreErrorKind};
 
 use crate::error::ArchiveError;
 use crate::hash::Hash256;
@@ -62,7 +62,13 @@ pub fn decode<T: DeserializeOwned>(key: &Key, body: &[u8]) -> Result<(T, Hash256
 /// # Errors
 /// When the store fails or the document is damaged.
 pub fn read<T: DeserializeOwned>(store: &ObjectStore, key: &Key) -> Result<(T, Hash256), ArchiveError> {
-    decode(key, &store.get(key, DOCUMENT_BYTES_MAX)?)
+    let body = store.get(key, DOCUMENT_BYTES_MAX).map_err(|error| match error.kind() {
+        // A bucket that keeps checksums notices before we do; it is one document that is damaged, not the store.
+        StoreErrorKind::Unfaithful => ArchiveError::damaged(key, "it is not what was stored"),
+        StoreErrorKind::TooLarge => ArchiveError::damaged(key, "it is larger than it can be"),
+        _ => error.into(),
+    })?;
+    decode(key, &body)
 }
 
 #[cfg(test)]

@@ -217,7 +217,7 @@ fn check_chunk(
         Err(ArchiveError::Store(e)) => match e.kind() {
             StoreErrorKind::Cold => add(report, |r| r.cold += 1),
             // Found by its size already, or found now.
-            StoreErrorKind::NotFound | StoreErrorKind::Short => find(report, &key, &e),
+            StoreErrorKind::NotFound | StoreErrorKind::Short | StoreErrorKind::Unfaithful => find(report, &key, &e),
             _ => return Err(e.into()),
         },
         Err(error @ ArchiveError::Damaged { .. }) => find(report, &key, &error),
