@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::json;
 use subvault_archive::age_file::header::Identity;
+use subvault_archive::error::ArchiveError;
 use subvault_archive::inventory::{self, Series};
 use subvault_archive::manifest::Encryption;
 use subvault_host::clock;
@@ -163,20 +164,27 @@ fn choose(args: &Args, context: &Context, candidates: Vec<Place>) -> Result<Choi
 fn look(args: &Args, place: &Place) -> Result<(Series, RestorePlan), JobError> {
     let mut series = inventory::take_series(&place.store, &place.layout, &args.subvolume)?;
     let plan = plan(&args.subvolume, &series.summaries(), args.at);
-    match unreadable_before(&series, plan.as_ref().ok().and_then(RestorePlan::taken), args.at) {
-        Some(stream) => {
-            Err(series.unreadable.remove(&stream).map_or_else(|| JobError::Stale(stream.to_string()), Into::into))
-        }
+    match lost_before(&mut series, place, args, plan.as_ref().ok().and_then(RestorePlan::taken)) {
+        Some(damage) => Err(damage.into()),
         None => Ok((series, plan?)),
     }
 }
 
-/// A stream that would come before what was chosen, or that it may build on, if its manifest could be read: another
-/// one is never taken silently in its place.
-fn unreadable_before(series: &Series, chosen: Option<Timestamp>, at: Option<Timestamp>) -> Option<StreamName> {
-    let meant = |stream: &&StreamName| at.is_none_or(|at| stream.taken() <= at);
-    let better = |stream: &&StreamName| chosen.is_none_or(|chosen| chosen < stream.taken());
-    series.unreadable.keys().filter(meant).rfind(better).cloned()
+/// What is wrong with a stream that would come before the chosen one, or that it may build on, if its manifest were
+/// there and could be read: another one is never taken silently in its place.
+fn lost_before(series: &mut Series, place: &Place, args: &Args, chosen: Option<Timestamp>) -> Option<ArchiveError> {
+    let meant = |stream: &StreamName| {
+        args.at.is_none_or(|at| stream.taken() <= at) && chosen.is_none_or(|chosen| chosen < stream.taken())
+    };
+    if let Some(stream) = series.unreadable.keys().rfind(|stream| meant(stream)).cloned() {
+        return series.unreadable.remove(&stream);
+    }
+    let pointer = series.pointer.as_ref()?.as_ref().ok()?;
+    let is_lost = !series.streams.contains_key(&pointer.stream) && !series.unreadable.contains_key(&pointer.stream);
+    (is_lost && meant(&pointer.stream)).then(|| ArchiveError::Damaged {
+        key: place.layout.manifest(&args.subvolume, &pointer.stream).to_string(),
+        what: "it is missing, and the pointer names it as the newest".to_owned(),
+    })
 }
 
 fn identities(args: &Args, choice: &Choice) -> Result<Vec<Identity>, Failure> {
