@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::stores::fake;
 use crate::world::{Ran, World, contents, names, new_key, next_second, proved, text};
 
 /// A store with a full of several chunks and an incremental, encrypted.
@@ -107,8 +108,9 @@ fn missing_and_cut_objects_are_named_and_never_restored() {
             |_| None,
             || {
                 if newest_manifest {
-                    // Without it the stream was never published; the pointer knows better.
+                    // The pointer knows that there was one: no older snapshot comes in its place unasked.
                     assert!(world.run(&["verify", "--all"]).expect(5).out.contains("current.json"));
+                    refuses(&world, object, 5);
                     return;
                 }
                 let ran = world.run(&["verify", "--all"]).expect(5);
@@ -167,4 +169,39 @@ fn without_the_right_key_nothing_comes_back() {
     // None of that left anything behind that is in the way.
     world.restore_to(&to, &[]).expect(0);
     proved("no key, a wrong key, a missing key file and an empty one: exit 1, nothing in place");
+}
+
+#[test]
+fn damage_in_a_bucket_is_named_and_never_restored() {
+    let (world, fake) = (World::new(512), fake());
+    world.write("large", 8 << 20);
+    world.configure(&world.s3_target("cloud", &fake, &world.encrypted("chunk_size = \"5 MiB\"\n"), ""));
+    world.archive();
+    let keys = fake.keys();
+    for key in &keys {
+        let at = fake.object(key).unwrap().len() / 2;
+        assert!(fake.flip(key, at));
+        let object = key.strip_prefix("cloud/").unwrap();
+        let ran = world.run(&["verify", "--all"]).expect(5);
+        assert!(ran.out.contains(object), "{object}: {}", ran.out);
+        if is_read_by_restore(key) {
+            refuses(&world, object, 5);
+        }
+        assert!(fake.flip(key, at));
+    }
+    world.run(&["verify", "--all"]).expect(0);
+    world.restore_to(&world.back(), &[]).expect(0);
+    proved(&format!("{} single flipped bits in a bucket named, none restored", keys.len()));
+}
+
+#[test]
+fn an_older_date_is_restored_from_below_the_damage() {
+    let world = archived();
+    let newest = objects(&world).into_iter().find(|o| o.contains("-incr-") && o.ends_with("manifest.json")).unwrap();
+    fs::write(world.store().join(&newest), b"nothing of what it was").unwrap();
+    refuses(&world, &newest, 5);
+    let first = world.snapshot_names().remove(0);
+    let at = first.rsplit('.').next().unwrap();
+    world.restore_to(&world.back(), &["--at", at]).expect(0);
+    assert_eq!(names(&world.back()), ["home".to_owned(), first]);
 }

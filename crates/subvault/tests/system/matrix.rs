@@ -135,3 +135,27 @@ fn a_machine_that_never_saw_the_source_restores() {
     assert_eq!(names(&to), ["home".to_owned(), name]);
     proved("a machine without configuration and state restores from the store and the key alone");
 }
+
+#[test]
+fn a_machine_that_never_saw_the_source_restores_from_a_bucket() {
+    let (world, fake) = (World::new(512), fake());
+    Tree::new(world.home(), 100).round(0);
+    world.configure(&world.s3_target("cloud", &fake, &world.encrypted(""), ""));
+    world.archive();
+    let name = world.snapshot_names().pop().unwrap();
+    let source = world.snapshots().join(&name);
+    let other = LoopPool::new(1 << 30, &[], &[]).unwrap();
+    let machine = tempfile::tempdir().unwrap();
+    let (config, state) = (machine.path().join("subvault.toml"), machine.path().join("state"));
+    fs::write(&config, format!("[host]\nstate = {state:?}\n")).unwrap();
+    let credentials = world.credentials(fake.access_key(), fake.secret_key());
+    let store = format!("s3://{}/cloud", fake.bucket());
+    let (to, key, endpoint) = (other.path(), world.key(), fake.endpoint());
+    let place = ["--store", &store, "--provider", "generic", "--region", "us-east-1", "--endpoint", &endpoint];
+    let secret = ["--credentials-file", text(&credentials)];
+    subvault(&config, &[&["verify", "--all"], &place[..], &secret].concat()).expect(0);
+    let restore = ["restore", "home", "--to", text(&to), "-i", text(&key)];
+    subvault(&config, &[&restore[..], &place, &secret].concat()).expect(0);
+    assert_same((&source, &describe(&source)), &to.join(&name), "from a bucket");
+    proved("a machine without configuration and state restores from a bucket and the key alone");
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::oracle::{assert_same, describe};
-use crate::world::{Background, World, contents, proved};
+use crate::world::{Background, World, contents, names, proved, text, wait_for};
 
 /// Starts to archive so slowly that there is time to look, and waits until bytes are being stored.
 fn at_work(world: &World) -> Background {
@@ -12,7 +12,7 @@ fn at_work(world: &World) -> Background {
     world.configure(&world.directory_target("disk", &lines));
     let background = world.start(&["archive"]);
     let journal = world.state().join("journal/disk/home.jsonl");
-    crate::world::wait_for("the first part", || fs::read_to_string(&journal).is_ok_and(|t| t.lines().count() >= 2));
+    wait_for("the first part", || fs::read_to_string(&journal).is_ok_and(|t| t.lines().count() >= 2));
     background
 }
 
@@ -57,4 +57,26 @@ fn what_a_killed_run_held_is_taken_over_and_finished() {
     world.restore_to(&world.back(), &[]).expect(0);
     assert_same((&source, &describe(&source)), &world.back().join(&snapshots[0]), "after kill -9");
     proved("kill -9 while archiving: the lock is taken over with a note, the upload finished, the restore identical");
+}
+
+#[test]
+fn a_second_restore_ends_at_once_and_what_a_killed_one_left_is_used() {
+    let world = World::with_directory(1024);
+    world.write("large", 150 << 20);
+    world.archive();
+    let back = world.back();
+    let key = world.key();
+    let args = ["restore", "home", "--to", text(&back), "-i", text(&key)];
+    let mut first = world.start(&args);
+    wait_for("the restore", || names(&back).iter().any(|name| name.ends_with(".part")));
+    let ran = world.run(&args).expect(4);
+    assert!(ran.err.contains(&format!("process {}", first.pid())), "{}", ran.err);
+    first.kill();
+    assert!(names(&back).iter().all(|name| name.starts_with(".subvault-restore.")), "{:?}", names(&back));
+    world.run(&args).expect(0).says(&["taking over from process"]);
+    let name = world.snapshot_names().pop().unwrap();
+    let source = world.snapshots().join(&name);
+    assert_same((&source, &describe(&source)), &back.join(&name), "after kill -9 while restoring");
+    assert_eq!(names(&back), ["home".to_owned(), name]);
+    proved("kill -9 while restoring: nothing in place, a second run is told, and a rerun is identical and clean");
 }

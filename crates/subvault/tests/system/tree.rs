@@ -179,7 +179,7 @@ impl Tree {
     }
 
     fn share(&self) {
-        // `docs/text` and `docs/louder` were exchanged in round 1: `docs/text` does not compress now.
+        // Text and noise were exchanged in the first round: what is called text does not compress now.
         tool(&["cp", "--reflink=always", text(&self.at("docs/louder")), text(&self.at("docs/copy"))]);
         let noisy = self.open("docs/text");
         let target = File::create_new(self.at("docs/mixed")).unwrap();
