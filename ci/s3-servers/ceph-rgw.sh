@@ -11,7 +11,7 @@ set -eu
 port=${SUBVAULT_RGW_PORT:-5557}
 bucket=vault
 endpoint=http://127.0.0.1:$port
-access_key=test
+access_key="test"
 secret_key=testtest
 
 say() { printf '%s\n' "ceph-rgw: $*" >&2; }
