@@ -108,7 +108,15 @@ const SERVERS: [Server; 2] = [
 
 impl Server {
     fn backend(&self) -> Option<Backend> {
-        let endpoint = env::var(self.variable).ok()?;
+        let Ok(endpoint) = env::var(self.variable) else {
+            assert!(
+                env::var("SUBVAULT_TEST_WITHOUT_S3_SERVERS").is_ok_and(|v| v == "1"),
+                "{} is not set: start the server with ci/s3-servers, or say SUBVAULT_TEST_WITHOUT_S3_SERVERS=1",
+                self.variable
+            );
+            let _ = writeln!(std::io::stderr(), "NOT RUN: the store contract on {}", self.name);
+            return None;
+        };
         let other = |what: &str| env::var(format!("{}_{what}", self.variable)).unwrap();
         let mut settings = S3Settings::new(self.provider, other("BUCKET"), "us-east-1");
         settings.endpoint = Some(endpoint);

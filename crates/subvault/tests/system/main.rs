@@ -14,6 +14,7 @@ mod lost;
 mod matrix;
 mod memory;
 mod oracle;
+mod recovery;
 mod runs;
 mod servers;
 mod stores;
