@@ -175,7 +175,7 @@ fn without_the_right_key_nothing_comes_back() {
 fn damage_in_a_bucket_is_named_and_never_restored() {
     let (world, fake) = (World::new(512), fake());
     world.write("large", 8 << 20);
-    world.configure(&world.s3_target("cloud", &fake, &world.encrypted("chunk_size = \"5 MiB\"\n"), ""));
+    world.configure(&world.s3_target("cloud", &fake, &world.encrypted("chunk_size = \"5 MiB\"\n"), "attempts = 2\n"));
     world.archive();
     let keys = fake.keys();
     for key in &keys {

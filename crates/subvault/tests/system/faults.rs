@@ -102,7 +102,7 @@ fn a_read_only_store_and_one_that_is_not_mounted_are_told() {
     }
     fs::rename(&away, world.store()).unwrap();
     is_well_again(&world);
-    proved("a read-only store and a disk that is not mounted: exit 3, told, nothing made, well after mending");
+    proved("a read-only store and a disk that is not mounted: told, nothing made, well after mending");
 }
 
 #[test]

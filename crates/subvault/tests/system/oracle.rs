@@ -90,3 +90,36 @@ pub(crate) fn assert_same(wanted: (&Path, &Described), found: &Path, what: &str)
         |x: &[String], y: &[String]| x.iter().filter(|line| !y.contains(line)).cloned().collect::<Vec<_>>().join("\n");
     panic!("{what}\nonly in the source:\n{}\nonly restored:\n{}", only(&one, &other), only(&other, &one));
 }
+
+/// An oracle that sees nothing would agree with everything.
+#[test]
+fn every_kind_of_difference_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+    let build = "mkdir one && cd one && mkdir d && printf 0123456789 >f && ln f d/link && ln -s f s && mkfifo p && \
+        mknod c c 1 3 && setfattr -n user.a -v 1 f && setfacl -m u:5:r d && printf x >'new\nline' && cd .. && \
+        cp -a one other";
+    shell(dir.path(), build);
+    let before = describe(&one);
+    assert_eq!(before, describe(&other));
+    let changes = [
+        "printf 012345678X >t && touch -r f t && cat t >f && touch -r t f && rm t && touch -r ../one .",
+        "touch -d '2001-01-01 00:00:00.000000001' f",
+        "chmod 600 f",
+        "chown -h 7:8 s",
+        "setfattr -n user.a -v 2 f",
+        "setfacl -b d",
+        "rm d/link && cp -p f d/link && touch -r ../one/d d",
+        "ln -sfn g s && touch -hr ../one/s s && touch -r ../one .",
+        "rm c && mknod c c 1 5 && touch -r ../one/c c && touch -r ../one .",
+        "mv 'new\nline' newline && touch -r ../one .",
+        "setfattr -n user.top -v 1 .",
+        "chmod 711 .",
+    ];
+    for change in changes {
+        shell(dir.path(), "rm -rf other && cp -a one other");
+        assert_eq!(before, describe(&other));
+        shell(&other, change);
+        assert_ne!(before, describe(&other), "not seen: {change}");
+    }
+}
