@@ -70,3 +70,62 @@ pub fn parse(path: String, text: String) -> Result<Document, ConfigError> {
         Err(error) => Err(ConfigError::not_understood(path, &text, &error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/configuration.md");
+
+    /// The keys that the reader says there are, in a table where it meets one that there is not.
+    fn known(text: &str) -> BTreeSet<String> {
+        let error = toml::from_str::<Config>(text).unwrap_err();
+        assert!(error.message().starts_with("unknown field `nonsense`"), "{error}");
+        error.message().split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    }
+
+    /// The keys of the first column of the table below a heading of the page.
+    fn documented(heading: &str) -> BTreeSet<String> {
+        let section = PAGE.split("\n## ").find(|s| s.starts_with(&format!("`{heading}`"))).unwrap();
+        section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_page_has_exactly_the_keys_that_there_are() {
+        let target = "[[target]]\nname = \"x\"\n";
+        for (heading, text) in [
+            ("[host]", "[host]\nnonsense = 1".to_owned()),
+            ("[[subvolume]]", "[[subvolume]]\nnonsense = 1".to_owned()),
+            ("[[target]]", format!("{target}nonsense = 1")),
+            ("[target.s3]", format!("{target}[target.s3]\nnonsense = 1")),
+        ] {
+            assert_eq!(documented(heading), known(&text), "{heading}");
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_page_is_right() {
+        let example = PAGE.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let document = parse("example".to_owned(), example.to_owned()).unwrap();
+        let setup = resolve(&document).unwrap();
+        assert_eq!((setup.subvolumes.len(), setup.targets.len()), (1, 1));
+    }
+
+    #[test]
+    fn mistakes_are_shown_where_they_are() {
+        let shown = |text: &str| {
+            let document = parse("f.toml".to_owned(), text.to_owned());
+            let error = document.and_then(|d| resolve(&d).map(drop)).unwrap_err();
+            format!("{error} → {}", error.hint().unwrap_or("-"))
+        };
+        let typing = shown("[host]\nnmae = \"x\"\n");
+        assert_eq!(typing, "f.toml:2:1: unknown key `nmae`\n   |\n 2 | nmae = \"x\"\n   | ^^^^ → did you mean `name`?");
+        let open = shown("[[target]]\nname = \"a\"\ndirectory = \"/x\"\n");
+        assert!(open.contains("has no recipients"), "{open}");
+        let both =
+            shown("[[target]]\nname = \"a\"\ndirectory = \"/x\"\nencryption = \"off\"\nrecipients = [\"age1x\"]\n");
+        assert!(both.contains("f.toml:5:15:") && both.contains("which is meant"), "{both}");
+    }
+}

@@ -11,6 +11,7 @@ use subvault_jobs::setup::Setup;
 use subvault_model::names::{HostName, TargetName};
 use subvault_store::{Key, ObjectStore, Provider, S3Settings};
 
+use crate::config::starter::quoted;
 use crate::config::{ConfigError, read_credentials};
 use crate::failure::Failure;
 
@@ -156,7 +157,6 @@ impl BucketArgs {
     /// # Errors
     /// When the name cannot be understood.
     pub fn lines(&self, name: &str) -> Result<Vec<String>, Failure> {
-        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let Some(settings) = self.settings(name)? else {
             if !Path::new(name).is_absolute() {
                 return Err(Failure::usage(format!("the directory `{name}` must begin with /"), "give its whole path"));

@@ -26,9 +26,10 @@ pub struct Found {
     pub nested: Vec<PathBuf>,
 }
 
-/// A text as TOML writes it.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+/// A text as a TOML string on one line. What JSON writes is that, but for one character.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 impl Starter {
@@ -123,6 +124,15 @@ mod tests {
             [("/", "root"), ("/home", "home"), ("/var/log", "var-log"), ("/srv/My Data", "srv-my-data")]
         {
             assert_eq!(name_of(Path::new(point)).map(|n| n.to_string()), Some(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_text_is_quoted_on_one_line() {
+        for text in ["plain", "a\"b\\c", "two\nlines\r\t", "\u{0}\u{1f}\u{7f}\u{85}ä€😀"] {
+            let line = format!("x = {}", quoted(text));
+            assert_eq!(line.lines().count(), 1, "{line:?}");
+            assert_eq!(toml::from_str::<toml::Table>(&line).unwrap()["x"].as_str(), Some(text));
         }
     }
 
