@@ -22,7 +22,8 @@ Examples:
   subvault verify --all            every byte; costs reading everything once
   subvault verify --sizes home     no data is read
 
-No private key is needed: the hashes are of what is stored.")]
+No private key is needed: the hashes are of what is stored. Chunks in cold storage cannot be read, and
+what was asked for and could not be read makes the exit code 2; --sizes asks for nothing of them.")]
 pub struct Args {
     /// Only this subvolume
     subvolume: Option<SubvolumeName>,
@@ -137,9 +138,11 @@ fn describe(verified: &Verified) -> String {
 fn exit(verified: &[Verified]) -> Exit {
     let damaged = verified.iter().any(|v| v.report.as_ref().is_some_and(|r| !r.findings.is_empty()));
     let unchecked = verified.iter().filter(|v| v.report.is_none()).count();
+    // A check that did not run is not a check that passed.
+    let cold = verified.iter().any(|v| v.report.as_ref().is_some_and(|r| r.cold > 0));
     match (damaged, unchecked) {
         (true, _) => Exit::Damaged,
-        (false, 0) => Exit::Good,
+        (false, 0) if !cold => Exit::Good,
         (false, n) if n == verified.len() => Exit::NothingDone,
         _ => Exit::SomeFailed,
     }

@@ -98,7 +98,8 @@ fn what_lies_in_deep_archive_says_that_it_must_be_thawed() {
     let ran = world.restore_to(&world.back(), &[]).expect(3).says(&["cold storage", "thaw it first"]);
     assert!(ran.err.contains("chunk-0000"), "{}", ran.err);
     assert!(names(&world.back()).iter().all(|name| name.starts_with(".subvault-restore.")));
-    let ran = world.run(&["verify", "--all"]).expect(0).says(&["are in cold storage and were not read"]);
+    let ran = world.run(&["verify", "--all"]).expect(2).says(&["are in cold storage and were not read"]);
+    world.run(&["verify", "--sizes"]).expect(0);
     assert!(!ran.out.contains("nothing wrong was found"), "a check that did not run has not passed: {}", ran.out);
     proved("DEEP_ARCHIVE: archived and continued; restore and verify say that it must be thawed");
 }
