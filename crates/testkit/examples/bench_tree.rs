@@ -29,7 +29,7 @@ fn words(numbers: &mut Numbers, length: usize) -> Vec<u8> {
     while text.len() < length {
         // Few words are frequent: the product of two numbers is mostly small.
         let word = numbers.below(64) * numbers.below(64);
-        let _ = write!(text, "{:x}{} ", word.wrapping_mul(0x9e37_79b9), if word % 7 == 0 { "\n" } else { "" });
+        let _ = write!(text, "{:x}{} ", word.wrapping_mul(0x9e37_79b9), if word.is_multiple_of(7) { "\n" } else { "" });
     }
     text.truncate(length);
     text
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let total: u64 = weights.iter().sum();
     for (number, weight) in weights.iter().enumerate() {
         let directory = Path::new(root).join(format!("d{:03}/e{:02}", number / 1000, number / 40 % 25));
-        if number % 40 == 0 {
+        if number.is_multiple_of(40) {
             fs::create_dir_all(&directory)?;
         }
         let length = usize::try_from(bytes * weight / total)?;
