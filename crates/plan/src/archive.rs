@@ -49,11 +49,18 @@ fn take(plan: &mut Plan, policy: &Policy, seen: &ObservedSubvolume, now: Timesta
     if targets.peek().is_some() && targets.all(|(target, _)| resumes(target)) {
         return None;
     }
-    let mut name = SnapshotName::new(seen.name.clone(), now, 1);
-    while seen.snapshots.iter().any(|s| s.name == name) {
-        name = name.next();
-    }
+    let name = unused_name(seen, now);
     Some(plan.push(Step::TakeSnapshot { subvolume: seen.name.clone(), name }, "a run takes a new snapshot", Vec::new()))
+}
+
+/// A name that sorts after all that were taken in the same second, also those that are only in a store by now: which of
+/// two is newer is told by their names.
+fn unused_name(seen: &ObservedSubvolume, now: Timestamp) -> SnapshotName {
+    let first = SnapshotName::new(seen.name.clone(), now, 1);
+    let archived = seen.targets.iter().flat_map(|t| &t.streams).map(|s| &s.snapshot.name);
+    let known = seen.snapshots.iter().map(|s| &s.name).chain(archived);
+    let last = known.filter(|name| name.taken() == first.taken() && *name.subvolume() == seen.name).max();
+    last.map_or(first, SnapshotName::next)
 }
 
 /// One subvolume at one target.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use subvault_model::ids::TransactionId;
+use subvault_model::names::SnapshotName;
 use subvault_model::stream::Generation;
 use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::archive::plan;
@@ -48,6 +49,20 @@ fn an_upload_whose_manifest_is_damaged_is_given_up() {
         lines(&decide("damaged", &policy(&["nas"], 9), &observed(vec![snap(2), snap(3)], vec![damaged]), day(4)));
     assert!(steps[1].contains("abandon"), "{steps:?}");
     assert!(steps[2].contains("incremental, generation 1.2"), "{steps:?}");
+}
+
+#[test]
+fn a_name_is_never_used_again_in_its_second() {
+    // The first two of this second are gone from the pool: one was deleted, one is only in the store.
+    let again = |n: u32| SnapshotName::new("home".parse().unwrap(), day(3), n);
+    let mut archived = full(1, 2);
+    archived.snapshot.name = again(2);
+    let seen = observed(vec![LocalSnapshot { name: again(3), ..snap(3) }], vec![at("nas", vec![archived])]);
+    let steps = lines(&decide("again", &policy(&["nas"], 9), &seen, day(3)));
+    assert_eq!(steps[0], format!("0 snapshot  {} []", again(4)));
+    let seen = observed(vec![], seen.subvolumes[0].targets.clone());
+    let steps = lines(&decide("again", &policy(&["nas"], 9), &seen, day(3)));
+    assert_eq!(steps[0], format!("0 snapshot  {} []", again(3)));
 }
 
 #[test]
