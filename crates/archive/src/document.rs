@@ -4,12 +4,13 @@
 //! tools: `head -n -1 manifest.json | sha256sum`, and `head -n -1 manifest.json | jq`.
 
 use bytes::Bytes;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use subvault_store::{Key, ObjectStore, StoreErrorKind};
 
 use crate::error::ArchiveError;
 use crate::hash::Hash256;
+use crate::manifest::FORMAT;
 
 const MARK: &str = "#sha256 ";
 
@@ -23,6 +24,12 @@ pub struct Encoded {
     pub body: Bytes,
     /// The SHA-256 of everything before the last line.
     pub sha256: Hash256,
+}
+
+/// What all documents but the host's record begin with.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
 }
 
 /// Writes a document.
@@ -52,8 +59,13 @@ pub fn decode<T: DeserializeOwned>(key: &Key, body: &[u8]) -> Result<(T, Hash256
     if Hash256::sha256(text) != said {
         return Err(damaged("its SHA-256 is not the one in its last line"));
     }
-    let value = serde_json::from_slice(text)
-        .map_err(|e| damaged(&format!("it is intact but not understood ({e}); was it made by a newer version?")))?;
+    // First, because a newer version may have changed everything else.
+    if let Ok(Version { format: found }) = serde_json::from_slice(text)
+        && found > FORMAT
+    {
+        return Err(ArchiveError::NewerFormat { key: key.clone(), found, known: FORMAT });
+    }
+    let value = serde_json::from_slice(text).map_err(|e| damaged(&format!("it is intact but not understood ({e})")))?;
     Ok((value, said))
 }
 

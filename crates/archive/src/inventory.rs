@@ -1,6 +1,7 @@
 //! What a store has of a host: read from the store alone, so that nothing local is needed to go on or to restore.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use subvault_model::names::{HostName, StreamName, SubvolumeName};
 use subvault_model::stream::StreamSummary;
@@ -12,6 +13,9 @@ use crate::hash::Hash256;
 use crate::layout::{Layout, Place};
 use crate::manifest::Manifest;
 use crate::pointer::Pointer;
+
+/// Manifests that are read at once.
+const READERS: usize = 8;
 
 /// A stream that is all there.
 #[derive(Debug, Clone)]
@@ -67,6 +71,8 @@ impl Series {
 pub struct Inventory {
     /// Its subvolumes by name.
     pub series: BTreeMap<SubvolumeName, Series>,
+    /// Scratch objects that a run left when it died.
+    pub scratch: Vec<Key>,
     /// Keys below the host's that are not of this format: left alone.
     pub foreign: Vec<Key>,
 }
@@ -101,11 +107,11 @@ fn collect(store: &ObjectStore, layout: &Layout, prefix: &str) -> Result<Invento
             Place::Chunk(subvolume, stream) => {
                 inventory.series.entry(subvolume).or_default().objects.push((stream, info));
             }
+            Place::Scratch => inventory.scratch.push(info.key),
             Place::Foreign => inventory.foreign.push(info.key),
         }
     }
-    for (subvolume, stream) in manifests {
-        let read = Manifest::read(store, layout, &subvolume, &stream);
+    for ((subvolume, stream), read) in read_all(store, layout, manifests) {
         let series = inventory.series.entry(subvolume).or_default();
         match read {
             Ok((manifest, sha256)) => {
@@ -125,6 +131,30 @@ fn collect(store: &ObjectStore, layout: &Layout, prefix: &str) -> Result<Invento
         inventory.series.entry(subvolume).or_default().pointer = Some(pointer);
     }
     Ok(inventory)
+}
+
+/// What came of reading a manifest.
+type ReadManifest = ((SubvolumeName, StreamName), Result<(Manifest, Hash256), ArchiveError>);
+
+/// Reads manifests, several at once: over a network each takes a round trip.
+fn read_all(store: &ObjectStore, layout: &Layout, wanted: Vec<(SubvolumeName, StreamName)>) -> Vec<ReadManifest> {
+    let threads = wanted.len().min(READERS);
+    let wanted = Mutex::new(wanted.into_iter());
+    let read = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                // A lock is poisoned only when another reader panicked, which the scope passes on.
+                while let Some((subvolume, stream)) = wanted.lock().ok().and_then(|mut wanted| wanted.next()) {
+                    let manifest = Manifest::read(store, layout, &subvolume, &stream);
+                    if let Ok(mut read) = read.lock() {
+                        read.push(((subvolume, stream), manifest));
+                    }
+                }
+            });
+        }
+    });
+    read.into_inner().unwrap_or_default()
 }
 
 /// The hosts that a store has streams of.

@@ -5,12 +5,16 @@
 //! <host>/<subvolume>/current.json            the pointer
 //! <host>/<subvolume>/<stream>/manifest.json  a stream that is all there
 //! <host>/<subvolume>/<stream>/chunk-00000.zst.age
+//! <host>/probe/<number>                      while it is tried what a store honours
 //! ```
 
 use subvault_model::names::{HostName, StreamName, SubvolumeName};
 use subvault_store::Key;
 
 use crate::manifest::{Compression, Encryption};
+
+/// The folder of scratch objects. A subvolume of that name has its streams a level deeper.
+const SCRATCH: &str = "probe";
 
 /// The keys of one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub enum Place {
     Manifest(SubvolumeName, StreamName),
     /// Anything else in a stream's folder: a chunk.
     Chunk(SubvolumeName, StreamName),
+    /// Made while it is tried what the store honours, and left behind only by a run that died.
+    Scratch,
     /// Not ours.
     Foreign,
 }
@@ -82,6 +88,12 @@ impl Layout {
         key(format!("{}/{subvolume}/{stream}/{file_name}", self.host))
     }
 
+    /// Below which key it is tried what the store honours.
+    #[must_use]
+    pub fn scratch(&self) -> Key {
+        key(format!("{}/{SCRATCH}", self.host))
+    }
+
     /// What an object of this host is.
     #[must_use]
     pub fn place(&self, key: &Key) -> Place {
@@ -90,6 +102,7 @@ impl Layout {
         match *parts.as_slice() {
             ["host.json"] => Place::Host,
             [subvolume, "current.json"] => subvolume.parse().map_or(Place::Foreign, Place::Pointer),
+            [SCRATCH, object] if is_scratch(object) => Place::Scratch,
             [subvolume, stream, object] => match (subvolume.parse(), stream.parse()) {
                 (Ok(subvolume), Ok(stream)) if object == "manifest.json" => Place::Manifest(subvolume, stream),
                 (Ok(subvolume), Ok(stream)) if object.starts_with("chunk-") => Place::Chunk(subvolume, stream),
@@ -98,6 +111,12 @@ impl Layout {
             _ => Place::Foreign,
         }
     }
+}
+
+/// Whether a name is one that a store gives to what it tries out: a number of 128 bits, and perhaps what it is for.
+fn is_scratch(object: &str) -> bool {
+    let number = object.split('-').next().unwrap_or_default();
+    number.len() == 32 && number.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// The file name of a chunk: `chunk-00000` and an extension for each layer around the stream.
@@ -128,7 +147,17 @@ mod tests {
         assert_eq!(layout.place(&layout.manifest(&home, &stream)), Place::Manifest(home.clone(), stream.clone()));
         let chunk = layout.chunk(&home, &stream, "chunk-00000.zst.age");
         assert_eq!(layout.place(&chunk), Place::Chunk(home, stream));
-        for foreign in ["other/host.json", "laptop/a/b/c/d", "laptop/home/readme", "laptop/home/x/chunk-00000"] {
+        let scratch = layout.scratch().join("00112233445566778899aabbccddeeff-condition").unwrap();
+        assert_eq!(layout.place(&scratch), Place::Scratch);
+        let probe: SubvolumeName = "probe".parse().unwrap();
+        assert_eq!(layout.place(&layout.pointer(&probe)), Place::Pointer(probe));
+        for foreign in [
+            "other/host.json",
+            "laptop/a/b/c/d",
+            "laptop/home/readme",
+            "laptop/probe/readme",
+            "laptop/home/x/chunk-00000",
+        ] {
             assert_eq!(layout.place(&foreign.parse().unwrap()), Place::Foreign, "{foreign}");
         }
     }

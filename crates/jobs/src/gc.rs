@@ -30,6 +30,7 @@ pub struct TargetGc {
     uploads: Vec<PendingUpload>,
     /// What goes and what stays, by subvolume.
     pub plans: Vec<(SubvolumeName, GcPlan)>,
+    scratch: Vec<Key>,
     /// Keys below the host's that are not of this format. They are left alone.
     pub foreign: Vec<Key>,
 }
@@ -43,7 +44,7 @@ pub struct Removed {
     pub objects: u64,
     /// Unfinished uploads that were aborted.
     pub uploads: u64,
-    /// Temporary files of killed runs that are gone.
+    /// Temporary files and scratch objects of killed runs that are gone.
     pub temporary: usize,
     /// Room that was freed.
     pub bytes: ByteSize,
@@ -61,7 +62,7 @@ pub fn look(setup: &Setup, target: &TargetSetup, claim: Claim) -> Result<TargetG
     if claim == Claim::Yes {
         claim_host(&store, &layout, &setup.host)?;
     }
-    let Inventory { mut series, foreign } = inventory::take(&store, &layout)?;
+    let Inventory { mut series, scratch, foreign } = inventory::take(&store, &layout)?;
     let uploads = store.uploads(&layout.prefix())?;
     for upload in &uploads {
         if let Place::Chunk(subvolume, _) = layout.place(upload.upload.key()) {
@@ -76,7 +77,7 @@ pub fn look(setup: &Setup, target: &TargetSetup, claim: Claim) -> Result<TargetG
         let seen = see(setup, target, &layout, subvolume, series, &uploads)?;
         plans.push((subvolume.clone(), subvault_plan::gc::plan(policy, &seen, now)));
     }
-    Ok(TargetGc { store, layout, uploads, plans, foreign })
+    Ok(TargetGc { store, layout, uploads, plans, scratch, foreign })
 }
 
 fn see(
@@ -134,7 +135,23 @@ impl TargetGc {
             Ok(count) => removed.temporary = count,
             Err(error) => removed.failures.push(chain(&error)),
         }
+        if let Err(error) = self.clear_scratch(&mut removed) {
+            removed.failures.push(chain(&error));
+        }
         Ok(removed)
+    }
+
+    /// Removes what a run left that died while it tried out the store. The host's lock is held, so none is at it now.
+    fn clear_scratch(&self, removed: &mut Removed) -> Result<(), JobError> {
+        for key in &self.scratch {
+            self.store.delete(key)?;
+            removed.temporary += 1;
+        }
+        for pending in self.uploads.iter().filter(|u| self.layout.place(u.upload.key()) == Place::Scratch) {
+            self.store.abort_upload(&pending.upload)?;
+            removed.uploads += 1;
+        }
+        Ok(())
     }
 
     fn perform(&self, step: &GcStep, removed: &mut Removed) -> Result<(), JobError> {

@@ -328,9 +328,10 @@ fn put_in_place(job: &RestoreJob<'_>, place: &Path, restored: &mut Restored) -> 
         }
         restored.writable = Some(writable);
     }
-    for stream in job.plan.streams.iter().rev().skip(1) {
-        delete_leftover(job.destination, &staged_name(&stream.name))?;
-        delete_leftover(job.destination, &part_name(&stream.name))?;
+    // Also of other streams than this plan's: an interrupted restore may have begun with what was newest then.
+    for stream in job.series.streams.keys().rev().filter(|stream| **stream != last.name) {
+        delete_leftover(job.destination, &staged_name(stream))?;
+        delete_leftover(job.destination, &part_name(stream))?;
     }
     crash::point("restore-cleaned");
     fs::rename(&staged, place).map_err(JobError::file("put in place", place))?;

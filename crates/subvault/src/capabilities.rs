@@ -11,7 +11,7 @@ use subvault_jobs::audit::make_directory;
 use subvault_jobs::error::JobError;
 use subvault_jobs::setup::{Location, Setup};
 use subvault_model::names::TargetName;
-use subvault_store::{Capabilities, Key, ObjectStore, S3Settings, StoreError};
+use subvault_store::{Capabilities, ObjectStore, S3Settings, StoreError};
 
 /// What is written down.
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,9 +62,5 @@ pub fn complete(setup: &mut Setup) -> Result<(), JobError> {
 /// # Errors
 /// When the store cannot be used.
 pub fn probe(store: &ObjectStore, layout: &Layout) -> Result<Capabilities, StoreError> {
-    // A constant below a name that was checked is a key.
-    match format!("{}probe", layout.prefix()).parse::<Key>() {
-        Ok(scratch) => store.probe(&scratch),
-        Err(_) => Ok(Capabilities::ALL),
-    }
+    store.probe(&layout.scratch())
 }
