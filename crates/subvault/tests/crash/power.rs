@@ -3,7 +3,6 @@
 //!
 //! The disk is a file on Btrfs, where a copy by reflink is atomic.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,8 +11,10 @@ use std::time::Duration;
 
 use subvault_testkit::pool::LoopPool;
 
-use crate::scene::{LARGE, Numbers, objects_in, whole};
-use crate::world::{World, noise, proved, text, tool};
+use crate::scene::{LARGE, Numbers};
+use crate::store::{Seen, objects_in};
+use crate::tally::{End, through};
+use crate::world::{World, noise, text, tool};
 
 /// How many cuts there are.
 const CUTS: usize = 24;
@@ -50,7 +51,7 @@ fn after_a_power_cut_what_is_visible_is_whole() {
     let store = disk.point.join("vault");
     fs::create_dir(&store).unwrap();
     world.configure(&format!("[[target]]\nname = \"disk\"\ndirectory = {store:?}\n{lines}\n"));
-    let (mut seen, mut manifests) = (BTreeMap::new(), 0);
+    let (mut seen, mut manifests) = (Seen::default(), 0);
     for cut in 0..CUTS {
         fs::write(world.home().join("data"), noise(LARGE, cut as u64)).unwrap();
         let mut run = world.start(&["archive", "--full"]);
@@ -60,7 +61,7 @@ fn after_a_power_cut_what_is_visible_is_whole() {
         run.kill();
         let after = Mounted::new(&copy, under.path().join("after"));
         let objects = objects_in(&after.point.join("vault"));
-        whole(&objects, &mut seen, true);
+        seen.whole(&objects, true);
         manifests += objects.keys().filter(|key| key.ends_with("/manifest.json")).count();
         drop(after);
         fs::remove_file(&copy).unwrap();
@@ -70,7 +71,8 @@ fn after_a_power_cut_what_is_visible_is_whole() {
         }
     }
     assert!(manifests > 0);
-    proved(&format!(
-        "{CUTS} power cuts under a directory store on ext4: each of {manifests} visible manifests is whole"
-    ));
+    through(
+        &[("archiving", End::Power, CUTS)],
+        &format!("{CUTS} power cuts under a directory store on ext4: each of {manifests} visible manifests is whole"),
+    );
 }

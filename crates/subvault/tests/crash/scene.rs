@@ -1,25 +1,26 @@
 //! A world in which the program is killed again and again, and what must be so after each time.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use subvault_testkit::s3_fake::{Fake, FakeOptions, Op};
 
 use crate::oracle::{assert_same, describe};
-use crate::world::{PROGRAM, Ran, World, contents, names, noise, text, tool};
+use crate::store::{Objects, Seen, all_named, newest, no_journals, nothing_temporary, objects_in};
+use crate::world::{PROGRAM, Ran, World, names, noise, text, tool};
 
 /// Parts in flight: the default of the configuration.
 const LANES: usize = 4;
 /// Snapshots that stay after a run, as configured here.
-const KEEP: u32 = 2;
+pub(crate) const KEEP: u32 = 2;
+/// What the targets are set up with: small chunks, and what is superseded may go at once.
+pub(crate) const LINES: &str = "chunk_size = \"20 MiB\"\nkeep_generations = 1\n";
 /// Large enough for several chunks of several parts.
 pub(crate) const LARGE: usize = 26 << 20;
 
@@ -44,6 +45,11 @@ impl Numbers {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % limit.max(1)
     }
+
+    /// Once in so many times.
+    pub(crate) fn one_in(&self, times: u64) -> bool {
+        self.below(times) == 0
+    }
 }
 
 /// When the program dies.
@@ -55,56 +61,144 @@ pub(crate) enum Death {
     After(Duration),
 }
 
+/// Random moments within a run whose length is learned on the way.
+pub(crate) struct Moments {
+    pub(crate) numbers: Numbers,
+    micros: u64,
+    /// Kills that came in time.
+    pub(crate) hit: usize,
+    pub(crate) tried: usize,
+    wanted: usize,
+}
+
+impl Moments {
+    /// So many moments at which the program was alive.
+    pub(crate) fn new(what: &str, wanted: usize, whole: Duration) -> Self {
+        let micros = u64::try_from(whole.as_micros()).unwrap();
+        Self { numbers: Numbers::new(what), micros, hit: 0, tried: 0, wanted }
+    }
+
+    /// The next one, until there were enough.
+    pub(crate) fn next(&mut self) -> Option<Death> {
+        assert!(self.tried <= 5 * self.wanted, "only {} of {} kills came in time", self.hit, self.tried);
+        (self.hit < self.wanted).then(|| self.any())
+    }
+
+    pub(crate) fn any(&self) -> Death {
+        Death::After(self.delay())
+    }
+
+    pub(crate) fn delay(&self) -> Duration {
+        Duration::from_micros(self.numbers.below(self.micros))
+    }
+
+    /// Takes note of whether the program was alive.
+    pub(crate) fn was(&mut self, killed: bool) {
+        self.tried += 1;
+        self.hit += usize::from(killed);
+        self.micros = if killed { self.micros * 51 / 50 } else { self.micros * 19 / 20 }.max(1000);
+    }
+}
+
+/// Runs the program until it dies; whether it did, instead of coming to its end. `meanwhile` happens before a kill.
+pub(crate) fn kill_with(config: &Path, args: &[&str], death: &Death, meanwhile: impl FnOnce()) -> bool {
+    let mut command = Command::new(PROGRAM);
+    command.args(args).env("SUBVAULT_CONFIG", config).env_remove("SUBVAULT_CRASH_AT");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Death::At(point) = death {
+        command.env("SUBVAULT_CRASH_AT", point);
+    }
+    let mut child = command.spawn().unwrap();
+    if let Death::After(delay) = death {
+        thread::sleep(*delay);
+        meanwhile();
+        child.kill().unwrap();
+    }
+    child.wait().unwrap().signal().is_some()
+}
+
+/// Changes a subvolume for the so-manieth time, by about so much.
+pub(crate) fn change(home: &Path, number: u64, bytes: usize) {
+    fs::write(home.join("data"), noise(bytes, number)).unwrap();
+    fs::create_dir(home.join(format!("d{number}"))).unwrap();
+    fs::write(home.join(format!("d{number}/small")), number.to_string()).unwrap();
+    // After a power cut the change before may be missing.
+    let before = home.join(format!("d{}", number.saturating_sub(2)));
+    if number > 3 && before.exists() {
+        fs::rename(before, home.join(format!("old{number}"))).unwrap();
+        let _ = fs::remove_dir_all(home.join(format!("old{}", number - 2)));
+    }
+}
+
+/// What was restored to a directory is this snapshot, and nothing else is there; it is removed again.
+pub(crate) fn is_restored(snapshot: &Path, to: &Path) {
+    let name = snapshot.file_name().unwrap().to_str().unwrap();
+    let described = describe(snapshot);
+    assert_eq!(names(to), ["home", name], "nothing else is left there");
+    for copy in [to.join(name), to.join("home")] {
+        assert_same((snapshot, &described), &copy, "restored");
+        tool(&["btrfs", "-q", "subvolume", "delete", text(&copy)]);
+    }
+}
+
+/// Nothing wrong is found by the program itself. What the next archive run mends of its own accord is nothing wrong.
+pub(crate) fn is_verified(ran: &Ran) {
+    assert!(matches!(ran.code, Some(0 | 5)), "{}{}", ran.out, ran.err);
+    let answer = ran.json();
+    for finding in answer.as_array().unwrap().iter().flat_map(|of| of["report"]["findings"].as_array().unwrap()) {
+        let mended = finding["object"].as_str().is_some_and(|key| key.ends_with("/current.json"));
+        assert!(mended, "{finding}");
+    }
+}
+
+/// Parts, counted before a kill.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts {
+    sent: usize,
+    published: usize,
+}
+
 /// A world, and where it archives to.
 pub(crate) struct Scene {
     pub(crate) world: World,
     fake: Option<Fake>,
     changes: Cell<u64>,
-    /// Sizes of all chunks by key, as manifests that were once seen have them.
-    seen: RefCell<BTreeMap<String, String>>,
+    seen: RefCell<Seen>,
 }
 
 impl Scene {
     /// Archives to a directory, or to a bucket.
     pub(crate) fn new(bucket: bool) -> Self {
         let world = World::new(2048);
-        let fake = bucket.then(|| Fake::start(FakeOptions::default()));
-        let lines = world.encrypted("chunk_size = \"20 MiB\"\nkeep_generations = 1\n");
-        let target = match &fake {
-            None => world.directory_target("disk", &lines),
-            Some(fake) => world.s3_target("cloud", fake, &lines, ""),
-        };
-        world.configure_keeping(KEEP, "", &target);
-        Self { world, fake, changes: Cell::new(0), seen: RefCell::default() }
+        let mut scene = Self { world, fake: None, changes: Cell::new(0), seen: RefCell::default() };
+        if bucket {
+            scene.new_bucket();
+        } else {
+            let target = scene.world.directory_target("disk", &scene.world.encrypted(LINES));
+            scene.world.configure_keeping(KEEP, "", &target);
+        }
+        scene
+    }
+
+    /// Archives to another bucket, of which nothing is known yet.
+    pub(crate) fn new_bucket(&mut self) -> &Fake {
+        let fake = Fake::start(FakeOptions::default());
+        let target = self.world.s3_target("cloud", &fake, &self.world.encrypted(LINES), "");
+        self.world.configure_keeping(KEEP, "", &target);
+        let _ = fs::remove_dir_all(self.world.state());
+        self.seen = RefCell::default();
+        self.fake.insert(fake)
     }
 
     /// Changes the subvolume, by about so much.
     pub(crate) fn change(&self, bytes: usize) {
         let number = self.changes.replace(self.changes.get() + 1);
-        let home = self.world.home();
-        fs::write(home.join("data"), noise(bytes, number)).unwrap();
-        fs::create_dir(home.join(format!("d{number}"))).unwrap();
-        fs::write(home.join(format!("d{number}/small")), number.to_string()).unwrap();
-        if number > 3 {
-            fs::rename(home.join(format!("d{}", number - 2)), home.join(format!("old{number}"))).unwrap();
-            let _ = fs::remove_dir_all(home.join(format!("old{}", number - 2)));
-        }
+        change(&self.world.home(), number, bytes);
     }
 
     /// Runs the program until it dies; whether it did, instead of coming to its end.
     pub(crate) fn kill(&self, args: &[&str], death: &Death) -> bool {
-        let mut command = Command::new(PROGRAM);
-        command.args(args).env("SUBVAULT_CONFIG", self.world.config()).env_remove("SUBVAULT_CRASH_AT");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        if let Death::At(point) = death {
-            command.env("SUBVAULT_CRASH_AT", point);
-        }
-        let mut child = command.spawn().unwrap();
-        if let Death::After(delay) = death {
-            thread::sleep(*delay);
-            child.kill().unwrap();
-        }
-        child.wait().unwrap().signal().is_some()
+        kill_with(&self.world.config(), args, death, || {})
     }
 
     /// How long a run takes that is left alone, having ended well.
@@ -115,63 +209,51 @@ impl Scene {
         begin.elapsed()
     }
 
-    /// All objects of the store by key.
-    fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+    fn objects(&self) -> Objects {
         match &self.fake {
-            None => {
-                let all = contents(&self.world.store()).into_iter();
-                all.filter(|(key, _)| !key.starts_with(".subvault-tmp/")).collect()
-            }
+            None => objects_in(&self.world.store()),
             Some(fake) => {
                 fake.keys().into_iter().map(|key| (key.clone(), fake.object(&key).unwrap().to_vec())).collect()
             }
         }
     }
 
-    /// No stream is visible that is not all there: for each manifest, each chunk is there at its size, and, where
-    /// `deep`, with its hash as `sha256sum` finds it. A manifest that was seen never changes.
+    /// No stream is visible that is not all there, as other programs see it and as the program itself does.
     pub(crate) fn what_is_visible_is_whole(&self, deep: bool) {
-        whole(&self.objects(), &mut self.seen.borrow_mut(), deep);
+        self.what_others_see_is_whole(deep);
+        is_verified(&self.world.run(&["verify", "--all", "--json"]));
     }
 
-    /// Requests that stored parts so far.
-    pub(crate) fn parts_sent(&self) -> usize {
-        self.fake.as_ref().map_or(0, |fake| fake.requests(Op::PutPart))
+    /// The same, as other programs see it alone.
+    pub(crate) fn what_others_see_is_whole(&self, deep: bool) {
+        self.seen.borrow_mut().whole(&self.objects(), deep);
     }
 
-    /// Between `before` and now, one stream was stored by two runs: no more than a part per lane was sent twice.
-    pub(crate) fn little_was_sent_twice(&self, before: usize, death: &Death) {
-        if self.fake.is_none() {
-            return;
-        }
-        let newest = self.objects().into_iter().filter(|(key, _)| key.ends_with("/manifest.json")).max();
-        let manifest = document(&newest.unwrap().1);
-        let parts: usize =
-            manifest["chunks"].as_array().unwrap().iter().map(|c| c["units"].as_array().unwrap().len()).sum();
-        let sent = self.parts_sent() - before;
-        assert!(sent <= parts + LANES, "{death:?}: {sent} parts were sent for a stream of {parts}");
+    /// Parts that were sent and published so far.
+    pub(crate) fn parts(&self) -> Parts {
+        let sent = self.fake.as_ref().map_or(0, |fake| fake.requests(Op::PutPart));
+        Parts { sent, published: self.seen.borrow().parts() }
+    }
+
+    /// Since `before` no more than a part per lane was sent twice for each kill.
+    pub(crate) fn little_was_sent_twice(&self, before: Parts, kills: usize, what: &dyn std::fmt::Debug) -> usize {
+        let now = self.parts();
+        let (sent, published) = (now.sent - before.sent, now.published - before.published);
+        let most = published + kills * LANES;
+        assert!(sent <= most, "{what:?}: {sent} parts were sent for {published}, in {kills} kills");
+        sent.saturating_sub(published)
     }
 
     /// Collects garbage and finds none afterwards: no upload, no temporary file, no journal, no object that no
     /// manifest names, no half-restored subvolume, no more snapshots than are kept or needed.
     pub(crate) fn nothing_is_left_after_gc(&self) {
         self.world.run(&["gc"]).expect(0);
-        let objects = self.objects();
-        for key in objects.keys().filter(|key| key.contains("/chunk-")) {
-            let manifest = format!("{}/manifest.json", key.rsplit_once('/').unwrap().0);
-            assert!(objects.contains_key(&manifest), "no manifest names {key}");
-        }
+        all_named(&self.objects());
         match &self.fake {
             Some(fake) => assert_eq!(fake.pending_uploads(), 0),
-            None => {
-                let private = self.world.store().join(".subvault-tmp");
-                let left = if private.exists() { names(&private) } else { Vec::new() };
-                assert!(left.iter().all(|name| name == "lock"), "{left:?}");
-            }
+            None => nothing_temporary(&self.world.store()),
         }
-        let journals = self.world.state().join("journal");
-        let left = if journals.exists() { contents(&journals) } else { Vec::new() };
-        assert!(left.is_empty(), "journals are left: {:?}", left.iter().map(|(name, _)| name).collect::<Vec<_>>());
+        no_journals(&self.world.state());
         let snapshots = self.world.snapshot_names();
         assert!(snapshots.len() <= KEEP as usize + 1, "{snapshots:?}");
     }
@@ -187,21 +269,7 @@ impl Scene {
 
     /// What was restored to a directory is the newest snapshot; it is removed again.
     pub(crate) fn is_restored(&self, to: &Path) {
-        let name = self.newest();
-        let snapshot = self.world.snapshots().join(&name);
-        let described = describe(&snapshot);
-        assert_eq!(names(to), ["home", name.as_str()], "nothing else is left there");
-        for copy in [to.join(&name), to.join("home")] {
-            assert_same((&snapshot, &described), &copy, "restored");
-            tool(&["btrfs", "-q", "subvolume", "delete", text(&copy)]);
-        }
-    }
-
-    /// The newest snapshot: a `.10` is newer than a `.9`.
-    fn newest(&self) -> String {
-        let again = |name: &String| name.rsplit_once("Z.").map_or(1, |(_, n)| n.parse::<u32>().unwrap());
-        let second = |name: &String| name.split_once('Z').unwrap().0.to_owned();
-        self.world.snapshot_names().into_iter().max_by_key(|name| (second(name), again(name))).unwrap()
+        is_restored(&self.world.snapshots().join(newest(self.world.snapshot_names())), to);
     }
 
     /// Restores into a directory after a kill: it is done, or was done before the kill.
@@ -212,43 +280,4 @@ impl Scene {
         }
         self.is_restored(to);
     }
-}
-
-/// The JSON of a document: all but its last line.
-fn document(bytes: &[u8]) -> Value {
-    let end = bytes[..bytes.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
-    serde_json::from_slice(&bytes[..end]).unwrap()
-}
-
-/// Checks the manifests among some objects, and remembers them.
-pub(crate) fn whole(objects: &BTreeMap<String, Vec<u8>>, seen: &mut BTreeMap<String, String>, deep: bool) {
-    for (key, body) in objects.iter().filter(|(key, _)| key.ends_with("/manifest.json")) {
-        let manifest = document(body);
-        let same = seen.entry(key.clone()).or_insert_with(|| manifest.to_string());
-        assert_eq!(*same, manifest.to_string(), "{key} has changed");
-        for chunk in manifest["chunks"].as_array().unwrap() {
-            let name = key.replace("manifest.json", chunk["file"].as_str().unwrap());
-            let bytes = objects.get(&name).unwrap_or_else(|| panic!("{name} is missing"));
-            assert_eq!(bytes.len() as u64, chunk["bytes"].as_u64().unwrap(), "{name}");
-            if deep {
-                assert_eq!(sha256(bytes), chunk["sha256"].as_str().unwrap(), "{name}");
-            }
-        }
-    }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(file.path(), bytes).unwrap();
-    tool(&["sha256sum", text(file.path())])[..64].to_owned()
-}
-
-/// All files below a directory, as objects.
-pub(crate) fn objects_in(directory: &Path) -> BTreeMap<String, Vec<u8>> {
-    contents(directory).into_iter().filter(|(key, _)| !key.starts_with(".subvault-tmp/")).collect()
-}
-
-/// A directory of the scene's pool for restores.
-pub(crate) fn place(scene: &Scene) -> PathBuf {
-    scene.world.back()
 }
