@@ -130,6 +130,9 @@ fn archive_kind(error: &ArchiveError) -> Kind {
 
 fn archive_hint(error: &ArchiveError) -> Option<String> {
     let hint = match error {
+        ArchiveError::Damaged { key, .. } if key.ends_with("/host.json") => {
+            "remove that object when the store is this machine's: the next run writes it again"
+        }
         ArchiveError::Damaged { .. } | ArchiveError::Zstd { .. } => {
             "`subvault verify --all` shows what else is; an earlier date or another target may be whole"
         }
