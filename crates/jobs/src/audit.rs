@@ -1,7 +1,8 @@
 //! The audit log: a line of JSON for everything that changed something, kept for good.
 //!
-//! Append-only and on disk before the run goes on. It is a record for people and for statistics: deleting it loses
-//! these, never the ability to continue a chain or to restore.
+//! Append-only, and written before the run goes on; it is not synced line by line, so a power cut may cost the last
+//! ones. It is a record for people and for statistics: losing it loses these, never the ability to continue a chain or to
+//! restore.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
