@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use subvault_model::names::{HostName, StreamName, SubvolumeName};
 use subvault_model::stream::StreamSummary;
-use subvault_store::{Key, ObjectInfo, ObjectStore};
+use subvault_store::{Key, ObjectInfo, ObjectStore, StoreErrorKind};
 
 use crate::document;
 use crate::error::ArchiveError;
@@ -117,20 +117,31 @@ fn collect(store: &ObjectStore, layout: &Layout, prefix: &str) -> Result<Invento
             Ok((manifest, sha256)) => {
                 series.streams.insert(stream, Published { manifest, sha256 });
             }
-            Err(ArchiveError::Store(e)) => return Err(e.into()),
-            Err(error) => {
+            // Removed since it was listed.
+            Err(ArchiveError::Store(e)) if e.kind() == StoreErrorKind::NotFound => {}
+            Err(error) if is_of_the_object(&error) => {
                 series.unreadable.insert(stream, error);
             }
+            Err(error) => return Err(error),
         }
     }
     for subvolume in pointers {
         let pointer = match document::read(store, &layout.pointer(&subvolume)) {
-            Err(ArchiveError::Store(e)) => return Err(e.into()),
+            Err(ArchiveError::Store(e)) if e.kind() == StoreErrorKind::NotFound => continue,
+            Err(error) if !is_of_the_object(&error) => return Err(error),
             other => other.map(|(pointer, _)| pointer),
         };
         inventory.series.entry(subvolume).or_default().pointer = Some(pointer);
     }
     Ok(inventory)
+}
+
+/// Whether it is this one object that cannot be read: what else the store has can still be.
+#[must_use]
+pub fn is_of_the_object(error: &ArchiveError) -> bool {
+    use StoreErrorKind as Kind;
+    let ArchiveError::Store(error) = error else { return true };
+    matches!(error.kind(), Kind::Io | Kind::Cold | Kind::Permission | Kind::Short | Kind::Unfaithful | Kind::TooLarge)
 }
 
 /// What came of reading a manifest.
@@ -155,6 +166,23 @@ fn read_all(store: &ObjectStore, layout: &Layout, wanted: Vec<(SubvolumeName, St
         }
     });
     read.into_inner().unwrap_or_default()
+}
+
+/// The subvolumes of a host that a store has something of: one listing, nothing is read.
+///
+/// # Errors
+/// When the store fails.
+pub fn subvolumes(store: &ObjectStore, layout: &Layout) -> Result<BTreeSet<SubvolumeName>, ArchiveError> {
+    let mut found = BTreeSet::new();
+    for info in store.list(&layout.prefix()) {
+        match layout.place(&info?.key) {
+            Place::Pointer(subvolume) | Place::Manifest(subvolume, _) | Place::Chunk(subvolume, _) => {
+                found.insert(subvolume);
+            }
+            Place::Host | Place::Scratch | Place::Foreign => {}
+        }
+    }
+    Ok(found)
 }
 
 /// The hosts that a store has streams of.

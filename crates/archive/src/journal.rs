@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -117,12 +117,22 @@ pub struct ChunkState {
     pub stored: Option<Chunk>,
 }
 
-/// The journal of one upload.
+/// What a journal says, for those who only look.
+#[derive(Clone)]
+pub struct Recorded {
+    /// How the upload began.
+    pub begun: Begun,
+    /// What is known of its chunks.
+    pub chunks: BTreeMap<u32, ChunkState>,
+}
+
+/// The journal of one upload, by the run that writes it.
 pub struct Journal {
     path: PathBuf,
     file: File,
-    begun: Begun,
-    chunks: BTreeMap<u32, ChunkState>,
+    recorded: Recorded,
+    /// Set when a line could not be written whole.
+    broken: bool,
 }
 
 impl Journal {
@@ -134,44 +144,42 @@ impl Journal {
         let failed = |source| ArchiveError::Journal { path: path.to_owned(), source };
         let open = || {
             let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
+            options.append(true).create_new(true).mode(0o600).open(path)
         };
+        Self::remove(path)?;
         let file = open().map_err(failed)?;
-        let mut journal = Self { path: path.to_owned(), file, begun: begun.clone(), chunks: BTreeMap::new() };
+        let recorded = Recorded { begun: begun.clone(), chunks: BTreeMap::new() };
+        let mut journal = Self { path: path.to_owned(), file, recorded, broken: false };
         journal.write(&Record::Begun(begun))?;
         sync_directory_of(path).map_err(failed)?;
         crash::point("journal-begun");
         Ok(journal)
     }
 
-    /// Reads the journal at `path`, if there is one with a beginning.
+    /// Goes on with the journal at `path`, if there is one with a beginning. Only for whoever holds the run's lock.
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn load(path: &Path) -> Result<Option<Self>, ArchiveError> {
+    pub fn resume(path: &Path) -> Result<Option<Self>, ArchiveError> {
         let failed = |source| ArchiveError::Journal { path: path.to_owned(), source };
-        let mut file = match OpenOptions::new().read(true).write(true).open(path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(failed(e)),
+        let Some((text, file)) = read(path, OpenOptions::new().read(true).append(true)).map_err(failed)? else {
+            return Ok(None);
         };
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(failed)?;
-        let mut chunks = BTreeMap::new();
-        let mut begun = None;
-        let mut whole_bytes = 0;
-        for line in text.split_inclusive(|b| *b == b'\n') {
-            let Some(record) = line.strip_suffix(b"\n").and_then(|l| serde_json::from_slice(l).ok()) else { break };
-            whole_bytes += line.len() as u64;
-            match record {
-                Record::Begun(b) => begun = Some(b),
-                other => apply(&mut chunks, other),
-            }
-        }
+        let (recorded, whole_bytes) = parse(&text);
         // What a crash cut off is dropped, so that the next record begins on a line of its own.
         file.set_len(whole_bytes).map_err(failed)?;
-        file.seek(SeekFrom::Start(whole_bytes)).map_err(failed)?;
-        Ok(begun.map(|begun| Self { path: path.to_owned(), file, begun, chunks }))
+        Ok(recorded.map(|recorded| Self { path: path.to_owned(), file, recorded, broken: false }))
+    }
+
+    /// Reads the journal at `path`, if there is one with a beginning, and changes nothing.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn look(path: &Path) -> Result<Option<Recorded>, ArchiveError> {
+        match read(path, OpenOptions::new().read(true)) {
+            Ok(found) => Ok(found.and_then(|(text, _)| parse(&text).0)),
+            Err(source) => Err(ArchiveError::Journal { path: path.to_owned(), source }),
+        }
     }
 
     /// Removes the journal at `path`; none there is fine.
@@ -187,16 +195,10 @@ impl Journal {
         }
     }
 
-    /// How the upload began.
-    #[must_use]
-    pub fn begun(&self) -> &Begun {
-        &self.begun
-    }
-
-    /// What is known of its chunks.
+    /// What is known of the chunks.
     #[must_use]
     pub fn chunks(&self) -> &BTreeMap<u32, ChunkState> {
-        &self.chunks
+        &self.recorded.chunks
     }
 
     /// Notes that the store made an upload for a chunk. Parts of an earlier one count as not stored.
@@ -214,9 +216,9 @@ impl Journal {
         bytes: u64,
         blake3: Hash256,
     ) -> Result<(), ArchiveError> {
-        match self.chunks.get(&chunk).and_then(|c| c.parts.get(&part)) {
+        match self.recorded.chunks.get(&chunk).and_then(|c| c.parts.get(&part)) {
             Some(known) if known.blake3 == blake3 && known.bytes == bytes => Ok(()),
-            Some(_) => Err(ArchiveError::Diverged(self.begun.stream.clone())),
+            Some(_) => Err(ArchiveError::Diverged(self.recorded.begun.stream.clone())),
             None => self.record(Record::PartIntended { chunk, part, bytes, blake3 }, Durable::Yes),
         }
     }
@@ -236,14 +238,22 @@ impl Journal {
         if durable == Durable::Yes {
             self.file.sync_data().map_err(|source| ArchiveError::Journal { path: self.path.clone(), source })?;
         }
-        apply(&mut self.chunks, record);
+        apply(&mut self.recorded.chunks, record);
         Ok(())
     }
 
     fn write(&mut self, record: &Record) -> Result<(), ArchiveError> {
         let mut line = serde_json::to_vec(record).map_err(|_| ArchiveError::Bug("a journal record is not JSON"))?;
         line.push(b'\n');
-        self.file.write_all(&line).map_err(|source| ArchiveError::Journal { path: self.path.clone(), source })
+        let failed = |source| ArchiveError::Journal { path: self.path.clone(), source };
+        if self.broken {
+            return Err(failed(io::Error::other("an earlier line could not be written")));
+        }
+        self.file.write_all(&line).map_err(|source| {
+            // Behind half a line nothing would be read again.
+            self.broken = true;
+            failed(source)
+        })
     }
 }
 
@@ -251,6 +261,33 @@ impl Journal {
 enum Durable {
     Yes,
     No,
+}
+
+/// The text of a file, and the file.
+fn read(path: &Path, how: &OpenOptions) -> io::Result<Option<(Vec<u8>, File)>> {
+    let mut file = match how.open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    Ok(Some((text, file)))
+}
+
+/// What the whole lines at the beginning say, and how many bytes they have.
+fn parse(text: &[u8]) -> (Option<Recorded>, u64) {
+    let mut chunks = BTreeMap::new();
+    let mut begun = None;
+    let mut whole_bytes = 0;
+    for line in text.split_inclusive(|b| *b == b'\n') {
+        let Some(record) = line.strip_suffix(b"\n").and_then(|l| serde_json::from_slice(l).ok()) else { break };
+        whole_bytes += line.len() as u64;
+        match record {
+            Record::Begun(b) => begun = Some(b),
+            other => apply(&mut chunks, other),
+        }
+    }
+    (begun.map(|begun| Recorded { begun, chunks }), whole_bytes)
 }
 
 fn apply(chunks: &mut BTreeMap<u32, ChunkState>, record: Record) {

@@ -1,5 +1,7 @@
 //! What is known of a stream in a store. Written once, after all its chunks, and never edited.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subvault_model::bytesize::ByteSize;
@@ -185,6 +187,10 @@ impl Manifest {
             stream_bytes: self.send.bytes,
             stored_bytes: self.chunks.iter().map(|c| c.bytes).sum(),
             storage_class: self.storage_class.clone(),
+            recipients: match &self.encryption {
+                Encryption::Off => BTreeSet::new(),
+                Encryption::Age { recipients } => recipients.iter().cloned().collect(),
+            },
         }
     }
 

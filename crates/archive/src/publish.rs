@@ -61,18 +61,21 @@ pub fn point_at(
 /// # Errors
 /// `OtherHost` when another machine has the name; or when the store fails.
 pub fn claim_host(store: &ObjectStore, layout: &Layout, identity: &HostIdentity) -> Result<(), ArchiveError> {
-    if check_host(store, layout, identity)? {
+    if is_claimed(store, layout, identity)? {
         return Ok(());
     }
     let body = document::encode(identity)?.body;
     match store.put(&layout.host_record(), body, &Create::IfAbsent, ObjectKind::Metadata) {
-        Err(e) if e.kind() == StoreErrorKind::AlreadyExists => check_host(store, layout, identity).map(drop),
+        Err(e) if e.kind() == StoreErrorKind::AlreadyExists => is_claimed(store, layout, identity).map(drop),
         other => other.map(drop).map_err(Into::into),
     }
 }
 
 /// Whether the host's name is claimed by this machine; `false` when by none.
-fn check_host(store: &ObjectStore, layout: &Layout, identity: &HostIdentity) -> Result<bool, ArchiveError> {
+///
+/// # Errors
+/// As `claim_host`.
+pub fn is_claimed(store: &ObjectStore, layout: &Layout, identity: &HostIdentity) -> Result<bool, ArchiveError> {
     match document::read::<HostIdentity>(store, &layout.host_record()) {
         Ok((found, _)) if found == *identity => Ok(true),
         Ok(_) => Err(ArchiveError::OtherHost(identity.name.clone())),

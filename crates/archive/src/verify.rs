@@ -16,7 +16,7 @@ use subvault_store::{Key, ObjectStore, StoreErrorKind};
 use crate::document;
 use crate::error::ArchiveError;
 use crate::hash::Hash256;
-use crate::inventory::{Inventory, Series};
+use crate::inventory::{Inventory, Series, is_of_the_object};
 use crate::layout::Layout;
 use crate::manifest::{Chunk, HostIdentity, Manifest};
 
@@ -60,6 +60,10 @@ pub struct Report {
     pub bytes_read: ByteSize,
     /// Chunks that could not be read because they are in cold storage.
     pub cold: u64,
+    /// Chunks that could not be read because the store failed, and what it said at last.
+    pub not_reached: u64,
+    /// What the store said then.
+    pub failure: Option<String>,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -85,7 +89,7 @@ pub struct VerifyJob<'a> {
 /// Verifies.
 ///
 /// # Errors
-/// When the store fails altogether; damage is part of the report.
+/// When the store fails at once; damage, and what could not be reached, are part of the report.
 pub fn verify(job: &VerifyJob<'_>) -> Result<Report, ArchiveError> {
     let report = Mutex::new(Report::default());
     check_host_record(job, &report)?;
@@ -99,28 +103,29 @@ pub fn verify(job: &VerifyJob<'_>) -> Result<Report, ArchiveError> {
     }
     todo.reverse();
     let todo = Mutex::new(todo);
-    let failed: Mutex<Option<ArchiveError>> = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..job.lanes.get() {
             scope.spawn(|| {
                 while let Some((manifest, index)) = todo.lock().ok().and_then(|mut t| t.pop()) {
                     if let Err(error) = check_chunk(job, &manifest, index, &report) {
-                        if let Ok(mut failed) = failed.lock() {
-                            failed.get_or_insert(error);
-                        }
-                        return;
+                        give_up(&todo, &report, &error);
                     }
                 }
             });
         }
     });
-    let died = ArchiveError::Bug("a thread of verify died");
-    let (Ok(failed), Ok(mut report)) = (failed.into_inner(), report.into_inner()) else { return Err(died) };
-    if let Some(error) = failed {
-        return Err(error);
-    }
+    let mut report = report.into_inner().map_err(|_| ArchiveError::Bug("a thread of verify died"))?;
     report.findings.sort();
     Ok(report)
+}
+
+/// The store itself fails: what is still to be looked at is not, and is counted.
+fn give_up(todo: &Mutex<Vec<(Manifest, usize)>>, report: &Mutex<Report>, error: &ArchiveError) {
+    let left = todo.lock().map_or(0, |mut todo| std::mem::take(&mut *todo).len());
+    add(report, |r| {
+        r.not_reached += 1 + left as u64;
+        r.failure.get_or_insert_with(|| error.to_string());
+    });
 }
 
 fn add(report: &Mutex<Report>, change: impl FnOnce(&mut Report)) {
@@ -188,7 +193,7 @@ fn check_links(job: &VerifyJob<'_>, subvolume: &SubvolumeName, series: &Series, 
         };
         let fits = before.sha256 == parent.manifest_sha256
             && before.manifest.generation == manifest.generation
-            && before.manifest.sequence + 1 == manifest.sequence
+            && before.manifest.sequence.checked_add(1) == Some(manifest.sequence)
             && before.manifest.snapshot == parent.snapshot;
         if !fits {
             find(report, &key, &format!("it does not follow {} as that is now", parent.stream));
@@ -214,14 +219,12 @@ fn check_chunk(
         Depth::Sample { percent, seed } => check_sample(job, chunk, &key, percent, seed, report),
     };
     match result {
-        Err(ArchiveError::Store(e)) => match e.kind() {
-            StoreErrorKind::Cold => add(report, |r| r.cold += 1),
-            // Found by its size already, or found now.
-            StoreErrorKind::NotFound | StoreErrorKind::Short | StoreErrorKind::Unfaithful => find(report, &key, &e),
-            _ => return Err(e.into()),
-        },
-        Err(error @ ArchiveError::Damaged { .. }) => find(report, &key, &error),
-        other => other?,
+        Ok(()) => {}
+        Err(ArchiveError::Store(e)) if e.kind() == StoreErrorKind::Cold => add(report, |r| r.cold += 1),
+        // Found by its size already, or found now.
+        Err(ArchiveError::Store(e)) if e.kind() == StoreErrorKind::NotFound => find(report, &key, &e),
+        Err(error) if is_of_the_object(&error) => find(report, &key, &error),
+        Err(error) => return Err(error),
     }
     Ok(())
 }

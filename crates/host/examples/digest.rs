@@ -4,12 +4,14 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use subvault_host::pace::Pace;
 use subvault_host::read_ahead::ReadAhead;
 use subvault_host::subvolume::Subvolume;
-use subvault_host::tree_digest::{Control, whole_tree};
+use subvault_host::tree_digest::{Control, Labels, whole_tree};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::monitor::Silent;
 
@@ -25,12 +27,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threads = more.first().map_or(Ok(2), |text| text.to_string_lossy().parse())?;
     let started = Instant::now();
     if ahead {
-        let reading = ReadAhead::start(Path::new(path), threads)?;
-        reading.consumed(ByteSize::gib(1 << 20));
+        let reading = ReadAhead::start(Path::new(path), threads, Arc::new(Pace::new(ByteSize::gib(1 << 20))))?;
         println!("{:?} in {:.2} s", reading.wait(), started.elapsed().as_secs_f64());
         return Ok(());
     }
-    let control = Control { monitor: &Silent, cancel: &AtomicBool::new(false), pace: None };
+    let control = Control { monitor: &Silent, cancel: &AtomicBool::new(false), pace: None, labels: Labels::Counted };
     let summary = whole_tree(&Subvolume::open(Path::new(path))?, threads, control)?;
     println!("{summary:?} in {:.2} s", started.elapsed().as_secs_f64());
     Ok(())

@@ -55,6 +55,14 @@ pub fn boot_id() -> Result<String> {
     first_line("/proc/sys/kernel/random/boot_id")
 }
 
+/// Whether the kernel has a security module that labels each file that is made. (Such a module registers the file
+/// system that it is controlled through.)
+#[must_use]
+pub fn labels_files() -> bool {
+    let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    known.split_whitespace().any(|word| matches!(word, "selinuxfs" | "smackfs"))
+}
+
 /// The running kernel, as in `6.18.44`.
 #[must_use]
 pub fn kernel_release() -> String {

@@ -13,6 +13,7 @@ pub mod lock;
 pub mod mounts;
 pub mod pace;
 pub mod pool;
+pub mod prefetch;
 pub mod priority;
 pub mod process;
 pub mod read_ahead;

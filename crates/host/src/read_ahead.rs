@@ -27,8 +27,6 @@ use crate::tree_walk::{Did, Visit, walk};
 const SAMPLE: u64 = 512;
 /// It does not pay if at least so many of 100 are in the cache already.
 const CACHED_PERCENT: u64 = 90;
-/// How far ahead it may be.
-const AHEAD: ByteSize = ByteSize::mib(512);
 
 /// What came of reading ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +47,7 @@ struct Shared {
     cached: AtomicU64,
     files: AtomicU64,
     bytes: AtomicU64,
-    pace: Pace,
+    pace: Arc<Pace>,
 }
 
 /// Threads that read ahead. Dropping it stops them.
@@ -60,11 +58,11 @@ pub struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// Starts reading ahead in the subvolume at `path`.
+    /// Starts reading ahead in the subvolume at `path`, as far as the pace allows, which is released at the end.
     ///
     /// # Errors
     /// When it cannot be opened, or no thread can be started. What goes wrong later only ends it.
-    pub fn start(path: &Path, threads: usize) -> Result<Self> {
+    pub fn start(path: &Path, threads: usize, pace: Arc<Pace>) -> Result<Self> {
         let top = Subvolume::open(path)?;
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
@@ -73,7 +71,7 @@ impl ReadAhead {
             cached: AtomicU64::new(0),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            pace: Pace::new(AHEAD),
+            pace,
         });
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -84,11 +82,6 @@ impl ReadAhead {
             })
             .map_err(|error| HostError::new("read ahead in", path, error))?;
         Ok(Self { shared, thread: Some(thread) })
-    }
-
-    /// Tells how many bytes of the stream have come, so that the reading keeps near it.
-    pub fn consumed(&self, up_to: ByteSize) {
-        self.shared.pace.consumed(up_to);
     }
 
     /// Stops, if it has not stopped itself, and tells what was done.
@@ -146,13 +139,15 @@ impl Visit for Shared {
         }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = rustix::fs::openat(dir, name, flags, Mode::empty())?;
-        let size = rustix::fs::fstat(&file)?.st_size.cast_unsigned();
+        let stat = rustix::fs::fstat(&file)?;
+        let size = stat.st_size.cast_unsigned();
         let Some(size) = NonZeroU64::new(size) else { return Ok(()) };
         self.sample(file.as_fd());
         rustix::fs::fadvise(&file, 0, Some(size), Advice::WillNeed)?;
         self.files.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(size.get(), Ordering::Relaxed);
-        self.pace.read(size.get());
+        // Holes are not sent.
+        self.pace.read(size.get().min(stat.st_blocks.cast_unsigned().saturating_mul(512)));
         Ok(())
     }
 

@@ -110,7 +110,7 @@ pub struct DigestSummary {
     pub bytes: ByteSize,
 }
 
-/// Who is told, and who has a say, while a digest is computed.
+/// Who is told, and who has a say, while a digest is computed, and of what.
 #[derive(Clone, Copy)]
 pub struct Control<'a> {
     /// Hears `Progress` in bytes read.
@@ -119,6 +119,17 @@ pub struct Control<'a> {
     pub cancel: &'a AtomicBool,
     /// Keeps reading near whom it is done ahead of.
     pub pace: Option<&'a Pace>,
+    /// What is left out.
+    pub labels: Labels,
+}
+
+/// What is done with the labels that security modules of the kernel give to files (SELinux, Smack).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// They are extended attributes like all others.
+    Counted,
+    /// They are left out: a kernel with such a module labels each file that it makes, wanted or not.
+    LeftOut,
 }
 
 impl Control<'_> {

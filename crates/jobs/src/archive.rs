@@ -139,7 +139,8 @@ impl<'a> Archiver<'a> {
             Err(JobError::Host(error)) if error.kind() == HostErrorKind::Interrupted => {
                 self.monitor.event(Event::Note(format!("{error}; sending it again")));
                 let journal = subject.target.journal(&self.setup.state, &subject.subvolume.name);
-                self.send_once(subject, Journal::load(&journal)?.is_some())
+                let begun = Journal::look(&journal)?.map(|recorded| recorded.begun);
+                self.send_once(subject, begun.is_some_and(|begun| begun.snapshot == subject.snapshot.uuid))
             }
             other => other,
         }
@@ -151,9 +152,14 @@ impl<'a> Archiver<'a> {
         if let Some(directory) = journal_path.parent() {
             make_directory(directory)?;
         }
-        let (begun, sealer) = match Journal::load(&journal_path)?.filter(|_| resume) {
-            Some(journal) => resumed(&journal),
-            None => begin_stream(subject)?,
+        let recorded = if resume { Journal::look(&journal_path)? } else { None };
+        let (begun, sealer) = match recorded {
+            Some(recorded) => resumed(recorded.begun),
+            None => {
+                // What is left of a stream that was published would pass for this one's.
+                Journal::remove(&journal_path)?;
+                begin_stream(subject)?
+            }
         };
         let layout = self.setup.layout();
         let job = WriteJob {
@@ -292,8 +298,7 @@ fn begin_stream(subject: &Subject<'_>) -> Result<(Begun, Option<Sealer>), JobErr
     Ok((Begun::new(stream, subject.snapshot.uuid, parent, shape, sealed), sealer))
 }
 
-fn resumed(journal: &Journal) -> (Begun, Option<Sealer>) {
-    let begun = journal.begun().clone();
+fn resumed(begun: Begun) -> (Begun, Option<Sealer>) {
     let sealer = begun.sealed().map(|(secret, header)| Sealer::resume(StreamSecret::from_bytes(secret), header));
     (begun, sealer)
 }
@@ -306,15 +311,14 @@ fn pump(subject: &Subject<'_>, job: &WriteJob<'_>) -> Result<(Written, Option<Co
         None => None,
         Some((parent, _)) => Some(snapshot::open(directory, &parent.snapshot, parent.uuid)?),
     };
-    let stream = send(&snapshot, parent.as_ref(), &[], send_settings(subject.target))?;
+    let mut stream = send(&snapshot, parent.as_ref(), &[], send_settings(subject.target))?;
     let target = subject.target;
     let watch = ContentWatch::new(parent.is_none(), target.content_digest, target.read_ahead);
     std::thread::scope(|scope| {
         let watching = watch.start(scope, &snapshot)?;
         let mut observer = watch.observer(scope, &snapshot);
-        let mut paced = watch.paced(stream, &watching);
-        let written = write_stream(job, &mut paced, &mut observer);
-        let sent = finish(written, paced.into_inner());
+        let written = write_stream(job, &mut stream, &mut observer);
+        let sent = finish(written, stream);
         if sent.is_err() {
             watch.give_up();
         }

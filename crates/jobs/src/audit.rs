@@ -24,7 +24,7 @@ pub struct Entry {
     pub run: String,
     /// What was done: `send_stream`, `delete_snapshot` …
     pub action: String,
-    /// How it ended: `done`, `failed`, `skipped`.
+    /// How it ended: `done`, `failed`, `left_out`.
     pub outcome: String,
     /// On what, with figures.
     pub detail: Value,
@@ -51,7 +51,7 @@ impl Audit {
     /// Adds a line.
     ///
     /// # Errors
-    /// When it cannot be written: what cannot be recorded is not to be done.
+    /// When it cannot be written.
     pub fn add(&self, at: Timestamp, action: &str, outcome: &str, detail: Value) -> Result<(), JobError> {
         let entry = Entry { at, run: self.run.clone(), action: action.to_owned(), outcome: outcome.to_owned(), detail };
         let mut line = serde_json::to_vec(&entry).map_err(|e| JobError::Bug(e.to_string()))?;

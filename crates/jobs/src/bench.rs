@@ -55,7 +55,7 @@ pub struct BenchJob<'a> {
     pub target: &'a TargetSetup,
     /// The state directory, where the upload's journal is kept meanwhile.
     pub state: &'a Path,
-    /// At most so much of the stream is sent end to end.
+    /// The kernel alone is measured on at most so much of the stream; end to end, all of it is sent.
     pub limit: ByteSize,
     /// Who listens.
     pub monitor: &'a dyn Monitor,
@@ -187,7 +187,7 @@ fn put(job: &BenchJob<'_>, store: &ObjectStore, sample: &[u8]) -> Result<Stage, 
     let key: Key = format!("{SCRATCH_HOST}/put-{:08x}", draw_attempt()?)
         .parse()
         .map_err(|e: subvault_store::BadKey| JobError::Bug(e.to_string()))?;
-    let part = job.target.part_bytes.get().min(sample.len().max(1) as u64);
+    let part = job.target.part_bytes.get();
     let begin = clock::monotonic();
     let upload = store.begin_upload(&key, ObjectKind::Bulk, part)?;
     let stored = (|| {

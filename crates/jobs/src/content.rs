@@ -5,16 +5,18 @@
 //! touches is digested, from the moment when its last command has passed, while the rest of it is still being stored.
 //! Archive and restore derive that from the same commands.
 
-use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use subvault_archive::manifest::{ContentRecord, ContentScope, Manifest};
 use subvault_archive::write::CommandObserver;
 use subvault_host::pace::Pace;
+use subvault_host::prefetch::Prefetch;
 use subvault_host::read_ahead::ReadAhead;
 use subvault_host::subvolume::Subvolume;
-use subvault_host::tree_digest::{self, Control, DigestSummary};
+use subvault_host::tree_digest::{self, Control, DigestSummary, Labels};
 use subvault_host::{HostError, identity};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::monitor::Silent;
@@ -31,6 +33,8 @@ const TOUCHED_BYTES_MAX: usize = 32 << 20;
 const AHEAD_MAX: ByteSize = ByteSize::mib(2048);
 /// Threads that read. They mostly wait for the disk.
 const READERS: usize = 4;
+/// Readers are told of progress in steps of so many bytes.
+const TOLD_EVERY: u64 = 1 << 20;
 /// Up to so many paths are read by one thread.
 const FEW_PATHS: usize = 200;
 
@@ -50,7 +54,9 @@ enum Mode {
 /// What the threads of a watch share.
 pub struct ContentWatch {
     mode: Mode,
-    pace: Pace,
+    pace: Arc<Pace>,
+    /// How much of what was changed is brought into the cache while the stream passes.
+    prefetch_most: ByteSize,
     cancel: AtomicBool,
 }
 
@@ -66,7 +72,9 @@ impl ContentWatch {
         };
         // Half of what is free, so that what was read ahead is still there when the kernel comes.
         let available = identity::memory_available().map_or(ByteSize::ZERO, |m| ByteSize::bytes(m.get() / 2));
-        Self { mode, pace: Pace::new(available.min(AHEAD_MAX)), cancel: AtomicBool::new(false) }
+        let ahead = available.min(AHEAD_MAX);
+        let prefetch_most = if read_ahead == ReadAheadChoice::Auto { ahead } else { ByteSize::ZERO };
+        Self { mode, pace: Arc::new(Pace::new(ahead)), prefetch_most, cancel: AtomicBool::new(false) }
     }
 
     /// Starts reading.
@@ -80,9 +88,10 @@ impl ContentWatch {
     ) -> Result<Watching<'scope>, JobError> {
         Ok(match self.mode {
             Mode::Nothing | Mode::Changes => Watching::Nothing,
-            Mode::ReadAhead => Watching::ReadAhead(ReadAhead::start(snapshot.path(), READERS)?),
+            Mode::ReadAhead => Watching::ReadAhead(ReadAhead::start(snapshot.path(), READERS, Arc::clone(&self.pace))?),
             Mode::WholeTree => Watching::Digest(scope.spawn(|| {
-                let control = Control { monitor: &Silent, cancel: &self.cancel, pace: Some(&self.pace) };
+                let control =
+                    Control { monitor: &Silent, cancel: &self.cancel, pace: Some(&self.pace), labels: Labels::Counted };
                 tree_digest::whole_tree(snapshot, READERS, control)
             })),
         })
@@ -95,13 +104,11 @@ impl ContentWatch {
         scope: &'scope Scope<'scope, 'env>,
         snapshot: &'env Subvolume,
     ) -> Observer<'scope, 'env> {
-        let touched = (self.mode == Mode::Changes).then(|| Touched::new(TOUCHED_BYTES_MAX));
-        Observer { touched, digesting: None, scope, snapshot, cancel: &self.cancel }
-    }
-
-    /// The stream, telling the readers how far it has come.
-    pub fn paced<'a, R: Read>(&'a self, stream: R, watching: &'a Watching<'_>) -> Paced<'a, R> {
-        Paced { inner: stream, read_bytes: 0, pace: &self.pace, watching }
+        let changes = self.mode == Mode::Changes;
+        let touched = changes.then(|| Touched::new(TOUCHED_BYTES_MAX));
+        let prefetch = changes.then(|| Prefetch::start(scope, snapshot, self.prefetch_most));
+        let sent = Sent { bytes: 0, told: 0, pace: &self.pace };
+        Observer { touched, prefetch, sent, digesting: None, scope, snapshot, cancel: &self.cancel }
     }
 
     /// Ends the readers: the stream has failed.
@@ -145,38 +152,34 @@ pub enum Watching<'scope> {
     Digest(ScopedJoinHandle<'scope, Result<DigestSummary, HostError>>),
 }
 
-/// A stream that tells how far it has come.
-pub struct Paced<'a, R> {
-    inner: R,
-    read_bytes: u64,
-    pace: &'a Pace,
-    watching: &'a Watching<'a>,
+/// Tells those who read ahead how far the kernel has come, in bytes of files: in the stream they may be compressed, or
+/// be shared with other files.
+struct Sent<'env> {
+    bytes: u64,
+    told: u64,
+    pace: &'env Pace,
 }
 
-impl<R> Paced<'_, R> {
-    /// The stream itself again.
-    pub fn into_inner(self) -> R {
-        self.inner
-    }
-}
-
-impl<R: Read> Read for Paced<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.read_bytes += count as u64;
-        let so_far = ByteSize::bytes(self.read_bytes);
-        match self.watching {
-            Watching::Nothing => {}
-            Watching::ReadAhead(ahead) => ahead.consumed(so_far),
-            Watching::Digest(_) => self.pace.consumed(so_far),
+impl Sent<'_> {
+    fn command(&mut self, command: &Command<'_>) {
+        self.bytes += match *command {
+            Command::Write { data, .. } => data.len() as u64,
+            Command::EncodedWrite { unencoded_file_len, .. } => unencoded_file_len,
+            Command::Clone { len, .. } => len,
+            _ => 0,
+        };
+        if self.bytes - self.told >= TOLD_EVERY {
+            self.told = self.bytes;
+            self.pace.consumed(ByteSize::bytes(self.bytes));
         }
-        Ok(count)
     }
 }
 
 /// Notes what a stream touches, and begins to digest that when the stream has ended.
 pub struct Observer<'scope, 'env> {
     touched: Option<Touched>,
+    prefetch: Option<Prefetch>,
+    sent: Sent<'env>,
     digesting: Option<ScopedJoinHandle<'scope, Result<ContentRecord, JobError>>>,
     scope: &'scope Scope<'scope, 'env>,
     snapshot: &'env Subvolume,
@@ -188,13 +191,30 @@ impl CommandObserver for Observer<'_, '_> {
         if let Some(touched) = &mut self.touched {
             touched.command(command);
         }
+        self.sent.command(command);
+        if let (Some(prefetch), Some((path, range))) = (&mut self.prefetch, written_by(command)) {
+            prefetch.written(path, range);
+        }
         if matches!(command, Command::End)
             && let Some(touched) = self.touched.take()
         {
+            if let Some(prefetch) = self.prefetch.take() {
+                prefetch.finish();
+            }
             let (snapshot, cancel) = (self.snapshot, self.cancel);
-            self.digesting = Some(self.scope.spawn(move || digest(snapshot, Some(&touched), cancel)));
+            self.digesting = Some(self.scope.spawn(move || digest(snapshot, Some(&touched), Labels::Counted, cancel)));
         }
     }
+}
+
+/// Which bytes of which file a command brings data for.
+fn written_by<'a>(command: &Command<'a>) -> Option<(&'a [u8], Range<u64>)> {
+    let (path, offset, length) = match *command {
+        Command::Write { path, offset, data, .. } => (path, offset, data.len() as u64),
+        Command::EncodedWrite { path, offset, unencoded_file_len, .. } => (path, offset, unencoded_file_len),
+        _ => return None,
+    };
+    Some((path, offset..offset.saturating_add(length)))
 }
 
 /// A collector for restoring a stream, where its manifest has a digest of what it touches.
@@ -208,12 +228,17 @@ pub fn touched_of(manifest: &Manifest) -> Option<Touched> {
 ///
 /// # Errors
 /// When the subvolume cannot be read.
-pub fn record_of(subvolume: &Subvolume, touched: Option<&Touched>) -> Result<ContentRecord, JobError> {
-    digest(subvolume, touched, &AtomicBool::new(false))
+pub fn record_of(subvolume: &Subvolume, touched: Option<&Touched>, labels: Labels) -> Result<ContentRecord, JobError> {
+    digest(subvolume, touched, labels, &AtomicBool::new(false))
 }
 
-fn digest(subvolume: &Subvolume, touched: Option<&Touched>, cancel: &AtomicBool) -> Result<ContentRecord, JobError> {
-    let control = Control { monitor: &Silent, cancel, pace: None };
+fn digest(
+    subvolume: &Subvolume,
+    touched: Option<&Touched>,
+    labels: Labels,
+    cancel: &AtomicBool,
+) -> Result<ContentRecord, JobError> {
+    let control = Control { monitor: &Silent, cancel, pace: None, labels };
     let (summary, scope) = match touched.map(Touched::scope) {
         Some(TouchedScope::Paths(paths)) => {
             // Beginning a thread takes longer than reading a few files.

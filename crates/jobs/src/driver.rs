@@ -1,7 +1,6 @@
 //! Carries out a plan: in order, each step after those it needs, going on after failures.
 //!
-//! Knows nothing of Btrfs or stores; what a step means is known by the hands it is given to. The only place that
-//! writes a run's record.
+//! Knows nothing of Btrfs or stores; what a step means is known by the hands it is given to.
 
 use std::collections::BTreeSet;
 
@@ -48,6 +47,8 @@ pub struct Performed {
 pub struct RunReport {
     /// The steps in order.
     pub steps: Vec<Performed>,
+    /// How many of them could not be written into the audit log.
+    pub unrecorded: usize,
 }
 
 /// How a run went as a whole.
@@ -68,7 +69,7 @@ impl RunReport {
     pub fn verdict(&self) -> Verdict {
         let done = self.steps.iter().filter(|s| matches!(s.outcome, Outcome::Done(_))).count();
         match done {
-            n if n == self.steps.len() => Verdict::AllDone,
+            n if n == self.steps.len() && self.unrecorded == 0 => Verdict::AllDone,
             0 => Verdict::NothingDone,
             _ => Verdict::SomeFailed,
         }
@@ -77,9 +78,8 @@ impl RunReport {
 
 /// Carries out `plan`.
 ///
-/// # Errors
-/// Only when the run's record cannot be kept.
-pub fn run(plan: &Plan, hands: &mut dyn Hands, audit: &Audit, monitor: &dyn Monitor) -> Result<RunReport, JobError> {
+/// What was done cannot be undone for want of a record: where that cannot be kept, this is told, and counts as a failure.
+pub fn run(plan: &Plan, hands: &mut dyn Hands, audit: &Audit, monitor: &dyn Monitor) -> RunReport {
     let mut report = RunReport::default();
     let mut missing: BTreeSet<StepId> = BTreeSet::new();
     for (index, planned) in plan.steps.iter().enumerate() {
@@ -95,13 +95,16 @@ pub fn run(plan: &Plan, hands: &mut dyn Hands, audit: &Audit, monitor: &dyn Moni
         if !matches!(outcome, Outcome::Done(_)) {
             missing.insert(id);
         }
-        record(audit, planned, &outcome)?;
+        if let Err(error) = record(audit, planned, &outcome) {
+            monitor.event(Event::Warning(chain(&error)));
+            report.unrecorded += 1;
+        }
         if let Outcome::Failed(error) = &outcome {
             monitor.event(Event::Warning(format!("{}: {error}", planned.step)));
         }
         report.steps.push(Performed { planned: planned.clone(), outcome });
     }
-    Ok(report)
+    report
 }
 
 fn record(audit: &Audit, planned: &Planned, outcome: &Outcome) -> Result<(), JobError> {
@@ -160,7 +163,7 @@ mod tests {
         let audit = Audit::open(state.path(), clock::now()).unwrap();
         let plan = plan_of(&[&[], &[0], &[], &[1], &[2]]);
         let mut toy = Toy { fails: vec![0], performed: Vec::new() };
-        let report = run(&plan, &mut toy, &audit, &Silent).unwrap();
+        let report = run(&plan, &mut toy, &audit, &Silent);
         assert_eq!(toy.performed, [0, 2, 4]);
         assert_eq!(report.verdict(), Verdict::SomeFailed);
         let outcomes: Vec<String> = crate::audit::read(state.path()).unwrap().into_iter().map(|e| e.outcome).collect();
@@ -173,9 +176,9 @@ mod tests {
         let audit = Audit::open(state.path(), clock::now()).unwrap();
         for (fails, verdict) in [(vec![], Verdict::AllDone), (vec![0, 1], Verdict::NothingDone)] {
             let mut toy = Toy { fails, performed: Vec::new() };
-            assert_eq!(run(&plan_of(&[&[], &[]]), &mut toy, &audit, &Silent).unwrap().verdict(), verdict);
+            assert_eq!(run(&plan_of(&[&[], &[]]), &mut toy, &audit, &Silent).verdict(), verdict);
         }
         let mut toy = Toy { fails: vec![], performed: Vec::new() };
-        assert_eq!(run(&plan_of(&[]), &mut toy, &audit, &Silent).unwrap().verdict(), Verdict::AllDone);
+        assert_eq!(run(&plan_of(&[]), &mut toy, &audit, &Silent).verdict(), Verdict::AllDone);
     }
 }

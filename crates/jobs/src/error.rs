@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use subvault_archive::error::ArchiveError;
 use subvault_host::HostError;
 use subvault_model::error::Kind;
+use subvault_model::names::StreamName;
 use subvault_plan::restore::NoRestore;
 use subvault_store::{StoreError, StoreErrorKind};
 
@@ -51,6 +52,20 @@ pub enum JobError {
         /// What to do instead.
         hint: String,
     },
+    /// A store has lost what was published there.
+    #[error("{stream} was published there, and its manifest is gone")]
+    Lost {
+        /// The stream.
+        stream: StreamName,
+    },
+    /// A target cannot be used as things are set up.
+    #[error("{what}")]
+    Unusable {
+        /// Why.
+        what: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// What came back is not what was archived.
     #[error("{what} differs from what was archived")]
     ContentDiffers {
@@ -79,9 +94,12 @@ impl JobError {
             Self::Host(e) => e.model_kind(),
             Self::Store(e) | Self::Archive(ArchiveError::Store(e)) => store_kind(e.kind()),
             Self::Archive(e) => archive_kind(e),
-            Self::NoRestore(NoRestore::ChainBroken { .. }) | Self::ContentDiffers { .. } => Kind::Damaged,
+            Self::NoRestore(NoRestore::ChainBroken { .. }) | Self::ContentDiffers { .. } | Self::Lost { .. } => {
+                Kind::Damaged
+            }
             Self::NoRestore(_) | Self::Receive { .. } | Self::File { .. } | Self::Stale(_) => Kind::Unavailable,
             Self::Refused { .. } => Kind::Refused,
+            Self::Unusable { .. } => Kind::Config,
             Self::Bug(_) => Kind::Bug,
         }
     }
@@ -93,6 +111,10 @@ impl JobError {
             Self::Store(e) | Self::Archive(ArchiveError::Store(e)) => Some(e.hint().to_owned()),
             Self::Archive(e) => archive_hint(e),
             Self::Refused { hint, .. } => Some(hint.clone()),
+            Self::Unusable { hint, .. } => hint.clone(),
+            Self::Lost { .. } => {
+                Some("look for who or what removes objects there; the chain goes on from the stream before".to_owned())
+            }
             Self::NoRestore(NoRestore::NothingArchived(_)) => Some("`subvault list` shows what is archived".to_owned()),
             Self::NoRestore(NoRestore::NothingThatOld { .. }) => Some("`subvault list` shows the dates".to_owned()),
             Self::NoRestore(NoRestore::ChainBroken { .. }) => {

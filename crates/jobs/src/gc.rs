@@ -8,7 +8,6 @@ use serde_json::json;
 use subvault_archive::inventory::{self, Inventory, Series};
 use subvault_archive::journal::Journal;
 use subvault_archive::layout::{Layout, Place};
-use subvault_archive::publish::claim_host;
 use subvault_host::clock;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::crash;
@@ -18,6 +17,7 @@ use subvault_plan::gc::{GcPlan, GcStep, SeenObject, SeenStore, SeenUpload};
 use subvault_store::{Key, ObjectStore, PendingUpload};
 
 use crate::audit::Audit;
+use crate::claim::claim_host;
 use crate::driver::chain;
 use crate::error::JobError;
 use crate::observe::Claim;
@@ -60,7 +60,7 @@ pub fn look(setup: &Setup, target: &TargetSetup, claim: Claim) -> Result<TargetG
     let store = target.open()?;
     let layout = setup.layout();
     if claim == Claim::Yes {
-        claim_host(&store, &layout, &setup.host)?;
+        claim_host(setup, target, &store)?;
     }
     let Inventory { mut series, scratch, foreign } = inventory::take(&store, &layout)?;
     let uploads = store.uploads(&layout.prefix())?;
@@ -99,7 +99,7 @@ fn see(
         }
         _ => None,
     };
-    let journal = Journal::load(&target.journal(&setup.state, subvolume))?;
+    let journal = Journal::look(&target.journal(&setup.state, subvolume))?;
     Ok(SeenStore {
         subvolume: subvolume.clone(),
         streams: series.summaries(),
@@ -107,7 +107,7 @@ fn see(
         incomplete: series.incomplete().into_keys().collect(),
         objects: series.objects.iter().map(object).collect(),
         uploads: uploads.iter().enumerate().filter_map(upload).collect(),
-        unfinished: journal.map(|j| j.begun().stream.clone()).into_iter().collect(),
+        unfinished: journal.map(|j| j.begun.stream).into_iter().collect(),
     })
 }
 

@@ -8,6 +8,7 @@
 pub mod archive;
 pub mod audit;
 pub mod bench;
+mod claim;
 pub mod content;
 pub mod driver;
 pub mod error;

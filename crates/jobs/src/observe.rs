@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use subvault_archive::error::ArchiveError;
 use subvault_archive::inventory::{self, Series};
-use subvault_archive::journal::Journal;
-use subvault_archive::publish::claim_host;
+use subvault_archive::journal::{Journal, Recorded};
 use subvault_model::monitor::{Event, Monitor};
-use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_model::names::{StreamName, SubvolumeName, TargetName};
 use subvault_plan::observed::{Observed, ObservedSubvolume, ObservedTarget, Unfinished};
 use subvault_store::ObjectStore;
 
+use crate::claim::claim_host;
 use crate::driver::chain;
 use crate::error::JobError;
 use crate::setup::{Setup, TargetSetup};
@@ -55,18 +55,16 @@ pub fn look(setup: &Setup, only: &[TargetName], claim: Claim, monitor: &dyn Moni
     }
     for policy in &setup.policy.subvolumes {
         let Some(subvolume) = setup.subvolume(&policy.name) else { continue };
-        let seen = match snapshot::existing(subvolume) {
-            Ok(snapshots) => ObservedSubvolume { name: policy.name.clone(), snapshots, targets: Vec::new() },
-            Err(error) => {
-                sight.fail(monitor, format!("snapshots of {}", policy.name), error);
-                continue;
+        let snapshots = snapshot::existing(subvolume);
+        // The archive of a subvolume that is not there is shown all the same.
+        let targets = policy.targets.iter().filter_map(|name| setup.target(name));
+        let targets = targets.filter_map(|target| sight.look_at(setup, target, &policy.name, monitor)).collect();
+        match snapshots {
+            Ok(snapshots) => {
+                sight.observed.subvolumes.push(ObservedSubvolume { name: policy.name.clone(), snapshots, targets });
             }
-        };
-        let mut seen = seen;
-        for target in policy.targets.iter().filter_map(|name| setup.target(name)) {
-            seen.targets.extend(sight.look_at(setup, target, &policy.name, monitor));
+            Err(error) => sight.fail(monitor, format!("snapshots of {}", policy.name), error),
         }
-        sight.observed.subvolumes.push(seen);
     }
     sight
 }
@@ -74,13 +72,14 @@ pub fn look(setup: &Setup, only: &[TargetName], claim: Claim, monitor: &dyn Moni
 fn open(setup: &Setup, target: &TargetSetup, claim: Claim) -> Result<ObjectStore, JobError> {
     let store = target.open()?;
     if claim == Claim::Yes {
-        claim_host(&store, &setup.layout(), &setup.host)?;
+        claim_host(setup, target, &store)?;
     }
     Ok(store)
 }
 
 impl Sight {
-    fn fail(&mut self, monitor: &dyn Monitor, what: String, error: JobError) {
+    /// Something could not be looked at.
+    pub fn fail(&mut self, monitor: &dyn Monitor, what: String, error: JobError) {
         monitor.event(Event::Warning(format!("{what}: {}", chain(&error))));
         self.failures.push((what, error));
     }
@@ -100,6 +99,10 @@ impl Sight {
                 for (stream, why) in &series.unreadable {
                     monitor.event(Event::Warning(format!("{subvolume} at {}: {stream}: {why}", target.name)));
                 }
+                if let Some(lost) = lost(&series) {
+                    let what = format!("{subvolume} at {}", target.name);
+                    self.fail(monitor, what, JobError::Lost { stream: lost });
+                }
                 let pointer = series.pointer.as_ref().and_then(|p| p.as_ref().ok()).map(|p| p.stream.clone());
                 let streams = series.summaries();
                 let (incomplete, unreadable) = (series.incomplete(), series.unreadable.keys().cloned().collect());
@@ -118,20 +121,26 @@ impl Sight {
     }
 }
 
+/// The newest stream that was published, if the pointer still names it and its manifest is gone. This is the last moment
+/// to tell: the run sets the pointer right.
+fn lost(series: &Series) -> Option<StreamName> {
+    let pointer = series.pointer.as_ref()?.as_ref().ok()?;
+    let is_there = series.streams.contains_key(&pointer.stream) || series.unreadable.contains_key(&pointer.stream);
+    let newest = series.streams.values().map(|p| (p.manifest.generation, p.manifest.sequence)).max();
+    (!is_there && newest < Some((pointer.generation, pointer.sequence))).then(|| pointer.stream.clone())
+}
+
 fn unfinished(
     setup: &Setup,
     target: &TargetSetup,
     subvolume: &SubvolumeName,
     store: &ObjectStore,
 ) -> Result<Option<Unfinished>, ArchiveError> {
-    let journal = Journal::load(&target.journal(&setup.state, subvolume))?;
-    Ok(journal.map(|journal| {
-        let begun = journal.begun();
-        Unfinished {
-            stream: begun.stream.clone(),
-            snapshot: begun.snapshot,
-            parent: begun.parent,
-            same_settings: begun.shape == target.shape(store),
-        }
+    let journal = Journal::look(&target.journal(&setup.state, subvolume))?;
+    Ok(journal.map(|Recorded { begun, .. }| Unfinished {
+        same_settings: begun.shape == target.shape(store),
+        stream: begun.stream,
+        snapshot: begun.snapshot,
+        parent: begun.parent,
     }))
 }

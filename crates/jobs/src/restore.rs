@@ -20,7 +20,8 @@ use subvault_archive::manifest::{ContentScope, Manifest};
 use subvault_archive::read::{ReadError, ReadJob, read_stream};
 use subvault_host::receive::{ReceiveError, ReceiveSettings, Receiver, These};
 use subvault_host::subvolume::Subvolume;
-use subvault_host::{HostErrorKind, clock, snapshot};
+use subvault_host::tree_digest::Labels;
+use subvault_host::{HostErrorKind, clock, identity, snapshot};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::crash;
 use subvault_model::monitor::{Event, Monitor};
@@ -255,7 +256,17 @@ fn compare(
         )));
         return Ok(());
     };
-    let found = content::record_of(received, touched.filter(|_| recorded.scope == ContentScope::Changes))?;
+    let touched = touched.filter(|_| recorded.scope == ContentScope::Changes);
+    let mut found = content::record_of(received, touched, Labels::Counted)?;
+    if !found.agrees_with(recorded) && identity::labels_files() {
+        found = content::record_of(received, touched, Labels::LeftOut)?;
+        if found.agrees_with(recorded) {
+            job.monitor.event(Event::Warning(format!(
+                "{} has no security labels, so this kernel gave its files some; all else is as it was archived",
+                manifest.stream
+            )));
+        }
+    }
     if !found.agrees_with(recorded) {
         let what = format!("the subvolume received from {}", manifest.stream);
         return Err(JobError::ContentDiffers { what });

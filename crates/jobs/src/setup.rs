@@ -12,7 +12,9 @@ use subvault_model::bandwidth::Bandwidth;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::names::{SubvolumeName, TargetName};
 use subvault_plan::policy::{ArchivePolicy, Policy};
-use subvault_store::{ObjectStore, S3Settings, StoreError};
+use subvault_store::{ObjectStore, S3Settings};
+
+use crate::error::JobError;
 
 /// Where a store is.
 #[derive(Debug, Clone)]
@@ -57,6 +59,15 @@ pub struct SubvolumeSetup {
     pub snapshots: PathBuf,
 }
 
+/// Why a target cannot be used: its access key is not to be had. The others can be.
+#[derive(Debug, Clone)]
+pub struct Unusable {
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
 /// A target that streams are archived to.
 #[derive(Debug, Clone)]
 pub struct TargetSetup {
@@ -64,6 +75,8 @@ pub struct TargetSetup {
     pub name: TargetName,
     /// Where it is.
     pub location: Location,
+    /// Why it cannot be used now, where that is known already.
+    pub unusable: Option<Unusable>,
     /// Who can read it; empty: not encrypted, as the configuration says in so many words.
     pub recipients: Vec<Recipient>,
     /// How streams are compressed.
@@ -133,12 +146,15 @@ impl TargetSetup {
     /// Opens the store.
     ///
     /// # Errors
-    /// When it is not there.
-    pub fn open(&self) -> Result<ObjectStore, StoreError> {
-        match &self.location {
-            Location::Directory(path) => ObjectStore::directory(path),
-            Location::S3(settings) => ObjectStore::s3(settings),
+    /// When it is not there, or its access key is not.
+    pub fn open(&self) -> Result<ObjectStore, JobError> {
+        if let Some(Unusable { what, hint }) = self.unusable.clone() {
+            return Err(JobError::Unusable { what, hint });
         }
+        Ok(match &self.location {
+            Location::Directory(path) => ObjectStore::directory(path)?,
+            Location::S3(settings) => ObjectStore::s3(settings)?,
+        })
     }
 
     /// Where an upload's journal is.

@@ -31,8 +31,10 @@ pub fn take(setup: &SubvolumeSetup, name: &SnapshotName) -> Result<LocalSnapshot
 /// The snapshots of a subvolume that subvault took: by place and name.
 ///
 /// # Errors
-/// When the directory is there and cannot be read.
+/// When the subvolume is not there, or the directory is there and cannot be read.
 pub fn existing(setup: &SubvolumeSetup) -> Result<Vec<LocalSnapshot>, JobError> {
+    // Of one that is not mounted nothing is seen, which is not the same as that it has none.
+    Subvolume::open(&setup.path)?;
     let entries = match fs::read_dir(&setup.snapshots) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

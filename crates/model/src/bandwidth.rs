@@ -39,7 +39,10 @@ impl FromStr for Bandwidth {
     fn from_str(text: &str) -> Result<Self, BadBandwidth> {
         let bad = || BadBandwidth(text.to_owned());
         let rate = text.trim().strip_suffix("/s").ok_or_else(bad)?.trim();
-        let bytes = match rate.to_ascii_lowercase().strip_suffix("bit") {
+        // A small b is a bit wherever rates are written.
+        let bits = rate.strip_suffix('b').map(str::to_ascii_lowercase);
+        let bits = bits.or_else(|| rate.to_ascii_lowercase().strip_suffix("bit").map(str::to_owned));
+        let bytes = match bits {
             Some(bits) => {
                 // `10 M` bits: the prefixes of data rates are decimal.
                 let decimal = format!("{}B", bits.trim());
@@ -75,7 +78,13 @@ mod tests {
 
     #[test]
     fn reads_bits_and_bytes() {
-        for (text, bytes) in [("10 Mbit/s", 1_250_000), ("2 MiB/s", 2 << 20), ("1kbit/s", 125), ("4096 B/s", 4096)] {
+        for (text, bytes) in [
+            ("10 Mbit/s", 1_250_000),
+            ("2 MiB/s", 2 << 20),
+            ("1kbit/s", 125),
+            ("20 Mb/s", 2_500_000),
+            ("4096 B/s", 4096),
+        ] {
             assert_eq!(text.parse::<Bandwidth>().unwrap().0.get(), bytes, "{text}");
         }
         for text in ["", "10", "10 Mbit", "0 B/s", "fast/s"] {

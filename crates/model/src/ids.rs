@@ -2,7 +2,7 @@
 //!
 //! Names change and uuids do not, so relations between snapshots are kept by uuid alone. A uuid that a
 //! subvolume *has* and one that it was *received from* are different types, so that comparing them is
-//! always a deliberate, named act (`SnapshotUuid::is_copy_of`).
+//! always a deliberate, named act (`SnapshotUuid::is_copied_as`).
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,6 @@
 //! A published stream as the planner sees it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -43,6 +44,8 @@ pub struct StreamSummary {
     pub stored_bytes: ByteSize,
     /// The storage class of its chunks, where the store has classes.
     pub storage_class: Option<String>,
+    /// Who can open it; empty when it is not encrypted.
+    pub recipients: BTreeSet<String>,
 }
 
 impl StreamSummary {

@@ -80,11 +80,11 @@ impl Subject<'_> {
         self.repair_pointer(plan);
         match judge(self.target, &self.seen.snapshots, self.fulls) {
             Interrupted::Resume(resume) => return self.resume(plan, &resume),
-            Interrupted::GiveUp(unfinished, because) => self.abandon(plan, unfinished, because),
+            Interrupted::GiveUp(unfinished, because) => self.abandon(plan, unfinished, because, taken),
             Interrupted::Nothing => {}
         }
         let taken = taken?;
-        let choice = choose(self.target, &self.seen.snapshots, self.settings.full_every_days, self.fulls, self.now);
+        let choice = choose(self.target, &self.seen.snapshots, self.settings, self.fulls, self.now);
         let (parent, because) = match &choice {
             ParentChoice::Incremental { stream, snapshot } => {
                 (Some(parent_of(stream, snapshot)), format!("continues {}", stream.name))
@@ -101,13 +101,14 @@ impl Subject<'_> {
         self.push_send(plan, which, parent, Some(resume.unfinished), because, Vec::new())
     }
 
-    fn abandon(&self, plan: &mut Plan, unfinished: &Unfinished, because: &str) {
+    /// Only once the new snapshot is there: where that fails, what was uploaded may be all there will be.
+    fn abandon(&self, plan: &mut Plan, unfinished: &Unfinished, because: &str, taken: Option<StepId>) {
         let step = Step::AbandonUpload {
             subvolume: self.wanted.name.clone(),
             target: self.target.name.clone(),
             stream: unfinished.stream.clone(),
         };
-        plan.push(step, because, Vec::new());
+        plan.push(step, because, taken.into_iter().collect());
     }
 
     fn push_send(

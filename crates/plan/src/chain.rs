@@ -50,6 +50,23 @@ fn link(generation: Generation, mut members: Vec<&StreamSummary>) -> Chain<'_> {
     chain
 }
 
+/// A stream and all it builds on, the full first, as its parents say. `None` when one of them is missing or not what its
+/// child says.
+#[must_use]
+pub fn ancestry<'a>(streams: &'a [StreamSummary], wanted: &'a StreamSummary) -> Option<Vec<&'a StreamSummary>> {
+    let mut line = vec![wanted];
+    let mut last = wanted;
+    while let Some(parent) = &last.parent {
+        let before = streams.iter().find(|s| s.name == *parent)?;
+        let fits = before.generation == last.generation && before.sequence.checked_add(1) == Some(last.sequence);
+        // The sequence falls with each step, so this ends.
+        last = Some(before).filter(|_| fits)?;
+        line.push(before);
+    }
+    line.reverse();
+    (last.sequence == 0).then_some(line)
+}
+
 /// The stream that the next incremental builds on: the tip of the newest generation that has its full.
 #[must_use]
 pub fn newest_tip(streams: &[StreamSummary]) -> Option<&StreamSummary> {

@@ -67,7 +67,9 @@ impl<'a> Lint<'a> {
                 let (parent, resume, place) = (parent.as_ref(), resume.as_ref(), (*generation, *sequence));
                 self.send(index, &planned.needs, &Send { subvolume, target, snapshot, parent, place, resume });
             }
-            (Step::AbandonUpload { stream, .. }, Some(target)) => self.abandon(index, subvolume, target, stream),
+            (Step::AbandonUpload { stream, .. }, Some(target)) => {
+                self.abandon(index, &planned.needs, subvolume, target, stream);
+            }
             (Step::RepairPointer { stream, .. }, Some(target)) => {
                 let newest = newest_whole(&target.streams).is_some_and(|s| s.name == *stream);
                 self.require(newest, index, "lets a pointer name something else than the newest stream");
@@ -145,7 +147,7 @@ impl<'a> Lint<'a> {
     }
 
     fn interrupted(&mut self, index: usize, send: &Send<'_>) {
-        let published = |name: &StreamName| send.target.streams.iter().any(|s| s.name == *name);
+        let published = |name: &StreamName| send.target.is_published(name);
         let given_up = self.earlier(index).any(|(_, s)| is_abandon(s, &send.subvolume.name, &send.target.name));
         match (send.resume, &send.target.unfinished) {
             (None, None) => {}
@@ -164,9 +166,19 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn abandon(&mut self, index: usize, subvolume: &ObservedSubvolume, target: &ObservedTarget, stream: &StreamName) {
+    fn abandon(
+        &mut self,
+        index: usize,
+        needs: &[StepId],
+        subvolume: &ObservedSubvolume,
+        target: &ObservedTarget,
+        stream: &StreamName,
+    ) {
+        let takes = |s: &Step| matches!(s, Step::TakeSnapshot { subvolume: of, .. } if *of == subvolume.name);
+        let safe = self.earlier(index).any(|(id, s)| takes(s) && needs.contains(&id));
+        self.require(safe, index, "gives up an upload before there is a new snapshot in its place");
         let unfinished = target.unfinished.as_ref().is_some_and(|u| u.stream == *stream);
-        let published = target.streams.iter().any(|s| s.name == *stream);
+        let published = target.is_published(stream);
         self.require(unfinished && !published, index, "gives up something else than an interrupted upload");
         let late = self.earlier(index).any(|(_, s)| {
             is_send(s, &subvolume.name, Some(&target.name)) || is_abandon(s, &subvolume.name, &target.name)

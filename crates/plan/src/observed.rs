@@ -43,6 +43,15 @@ pub struct ObservedTarget {
     pub pointer: Option<StreamName>,
 }
 
+impl ObservedTarget {
+    /// Whether the stream has a manifest. One that cannot be read may be damaged, or a newer version's: the stream below
+    /// it may be all right.
+    #[must_use]
+    pub fn is_published(&self, stream: &StreamName) -> bool {
+        self.streams.iter().any(|s| s.name == *stream) || self.unreadable.contains(stream)
+    }
+}
+
 /// An upload that was interrupted and can be taken up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unfinished {

@@ -10,7 +10,7 @@ use subvault_model::subvolume::LocalSnapshot;
 
 use crate::chain::chains;
 use crate::observed::ObservedTarget;
-use crate::policy::Fulls;
+use crate::policy::{ArchivePolicy, Fulls};
 
 /// The decision, with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,6 +40,8 @@ pub enum NoParent {
         /// The configured cadence.
         every_days: NonZeroU32,
     },
+    /// Another set of keys opens the newest chain, of which all is needed to restore.
+    KeysChanged,
     /// The snapshot of the last published stream is no longer on the pool.
     GoneHere {
         /// What it was called.
@@ -70,6 +72,7 @@ impl std::fmt::Display for NoParent {
             Self::Due { last_full, every_days } => {
                 write!(f, "the last full is of {last_full:.0} and one is due every {every_days} days")
             }
+            Self::KeysChanged => write!(f, "the recipients were changed, and whoever reads a chain needs all of it"),
             Self::GoneHere { wanted } => {
                 write!(f, "the parent snapshot {wanted} is no longer on the pool")
             }
@@ -89,7 +92,7 @@ impl std::fmt::Display for NoParent {
 pub fn choose<'a>(
     target: &'a ObservedTarget,
     snapshots: &'a [LocalSnapshot],
-    full_every_days: Option<NonZeroU32>,
+    settings: &ArchivePolicy,
     fulls: Fulls,
     now: Timestamp,
 ) -> ParentChoice<'a> {
@@ -100,10 +103,13 @@ pub fn choose<'a>(
         Ok(ends) => ends,
         Err(because) => return ParentChoice::Full(because),
     };
-    if let Some(every_days) = full_every_days
+    if let Some(every_days) = settings.full_every_days
         && is_due(full.snapshot.taken, every_days, now)
     {
         return ParentChoice::Full(NoParent::Due { last_full: full.snapshot.taken, every_days });
+    }
+    if full.recipients != settings.recipients || tip.recipients != settings.recipients {
+        return ParentChoice::Full(NoParent::KeysChanged);
     }
     match find_here(tip, snapshots) {
         Ok(snapshot) => ParentChoice::Incremental { stream: tip, snapshot },

@@ -1,6 +1,6 @@
 //! What the configuration asks for, checked, in the form in which decisions use it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use serde::Serialize;
@@ -15,6 +15,8 @@ pub struct ArchivePolicy {
     pub keep_generations: NonZeroU32,
     /// For how many days a stored object is paid for in any case; deleting it earlier saves nothing.
     pub minimum_storage_days: u32,
+    /// Who can open what is archived; empty when it is not encrypted.
+    pub recipients: BTreeSet<String>,
 }
 
 /// What is to be done for one subvolume.

@@ -1,14 +1,12 @@
 //! Which streams a restore needs, in which order.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::names::{StreamName, SubvolumeName};
 use subvault_model::stream::StreamSummary;
 
-use crate::chain::chains;
+use crate::chain::ancestry;
 
 /// The streams to receive, the full first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,23 +66,20 @@ pub fn plan(
     let Some(oldest) = streams.iter().map(|s| s.snapshot.taken).min() else {
         return Err(NoRestore::NothingArchived(subvolume.clone()));
     };
-    let chains = chains(streams);
-    let whole: BTreeSet<&StreamName> = chains.iter().flat_map(|c| &c.streams).map(|s| &s.name).collect();
+    let whole = |stream: &StreamSummary| ancestry(streams, stream).is_some();
     // Of two that claim the same place and the same second, the one that can be restored is meant.
     let wanted = match at {
-        None => streams.iter().max_by_key(|s| (s.generation, s.sequence, s.snapshot.taken, whole.contains(&s.name))),
+        None => streams.iter().max_by_key(|s| (s.generation, s.sequence, s.snapshot.taken, whole(s), s.published)),
         Some(at) => streams
             .iter()
             .filter(|s| s.snapshot.taken <= at)
-            .max_by_key(|s| (s.snapshot.taken, s.generation, s.sequence, whole.contains(&s.name))),
+            .max_by_key(|s| (s.snapshot.taken, s.generation, s.sequence, whole(s), s.published)),
     };
     let Some(wanted) = wanted else {
         let at = at.unwrap_or(oldest);
         return Err(NoRestore::NothingThatOld { subvolume: subvolume.clone(), at, oldest });
     };
-    let chain =
-        chains.iter().find_map(|c| c.streams.iter().position(|s| s.name == wanted.name).map(|i| &c.streams[..=i]));
-    let Some(chain) = chain else {
+    let Some(chain) = ancestry(streams, wanted) else {
         return Err(NoRestore::ChainBroken { stream: wanted.name.clone() });
     };
     Ok(RestorePlan {

@@ -35,11 +35,8 @@ pub(crate) struct Resume<'a> {
 /// Decides about the upload that an earlier run left at this target.
 pub(crate) fn judge<'a>(target: &'a ObservedTarget, snapshots: &'a [LocalSnapshot], fulls: Fulls) -> Interrupted<'a> {
     let Some(unfinished) = &target.unfinished else { return Interrupted::Nothing };
-    if target.streams.iter().any(|s| s.name == unfinished.stream) {
+    if target.is_published(&unfinished.stream) {
         return Interrupted::Nothing;
-    }
-    if target.unreadable.contains(&unfinished.stream) {
-        return Interrupted::GiveUp(unfinished, "its manifest was stored and is damaged");
     }
     if !unfinished.same_settings {
         return Interrupted::GiveUp(unfinished, "the settings that shape its bytes have changed");

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::backend::{Backend, Outcome, PageIter};
 use crate::class::{Availability, ObjectKind, StorageClass, ThawSpeed};
@@ -93,7 +95,13 @@ impl Directory {
     }
 
     fn open_object(&self, key: &Key) -> Outcome<(File, u64)> {
-        let file = File::open(self.path(key)).map_err(|error| self.missing(object_error(error)))?;
+        // A link would lead out of the store, and a pipe would never open.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(self.path(key));
+        let file = opened.map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP | Errno::NXIO) => StoreErrorKind::NotFound.into(),
+            _ => self.missing(object_error(error)),
+        })?;
         let found = file.metadata()?;
         if !found.is_file() {
             return Err(StoreErrorKind::NotFound.into());

@@ -91,7 +91,7 @@ impl<'a> Assembler<'a> {
             if building.as_ref().is_some_and(|b| self.overflows(b, packed.len() as u64))
                 && let Some(full) = building.take()
             {
-                self.close(full)?;
+                self.close(full, false)?;
             }
             let mut chunk = match building.take() {
                 Some(chunk) => chunk,
@@ -102,7 +102,7 @@ impl<'a> Assembler<'a> {
         }
         // A stream that failed on its way in is not closed: what looks complete must be complete.
         match building {
-            Some(last) if !failure.is_set() => self.close(last),
+            Some(last) if !failure.is_set() => self.close(last, true),
             _ => Ok(()),
         }
     }
@@ -210,7 +210,7 @@ impl<'a> Assembler<'a> {
         self.parts.send(part).map_err(|_| Stop::Gone)
     }
 
-    fn close(&mut self, mut b: Building) -> Result<(), Stop> {
+    fn close(&mut self, mut b: Building, is_last: bool) -> Result<(), Stop> {
         if let Some(table) = b.table.take() {
             self.append(&mut b, &table.encode())?;
         }
@@ -223,6 +223,7 @@ impl<'a> Assembler<'a> {
         }
         self.stream_offset += b.stream_bytes;
         let end = ChunkEnd {
+            is_last,
             parts: b.part_number + 1,
             bytes: ByteSize::bytes(b.bytes),
             sha256: Hash256::from_slice(b.sha256.clone().finish().as_ref()),

@@ -34,6 +34,8 @@ pub(super) struct Part {
 
 /// What is known of a chunk when its last part is made.
 pub(super) struct ChunkEnd {
+    /// Whether the stream ends with it.
+    pub(super) is_last: bool,
     pub(super) parts: u32,
     pub(super) bytes: ByteSize,
     pub(super) sha256: Hash256,
@@ -67,7 +69,7 @@ impl Upload {
     pub(super) fn new(job: &WriteJob<'_>) -> Result<Self, ArchiveError> {
         let pace = std::sync::Arc::new(Pace::new(job.effort.bandwidth));
         // The journal is opened anew, since the job is shared with the other threads of the pipeline.
-        let journal = if job.resume { Journal::load(&job.journal_path)? } else { None };
+        let journal = if job.resume { Journal::resume(&job.journal_path)? } else { None };
         let mut chunks = BTreeMap::new();
         for (index, state) in journal.iter().flat_map(Journal::chunks) {
             chunks.insert(*index, take_stock(job, *index, state)?);
@@ -210,8 +212,8 @@ impl Lane<'_> {
     fn announce(&self, part: &Part, unit: Hash256) -> Result<Course, ArchiveError> {
         let mut shared = self.lock()?;
         let upload = &mut *shared;
-        let sole = part.number == 0 && part.end.is_some();
-        if sole && upload.journal.is_none() {
+        let is_whole_stream = part.chunk == 0 && part.number == 0 && part.end.as_ref().is_some_and(|end| end.is_last);
+        if is_whole_stream && upload.journal.is_none() {
             return Ok(Course::Put);
         }
         let journal = match &mut upload.journal {

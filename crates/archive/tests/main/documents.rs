@@ -77,7 +77,7 @@ proptest! {
         let path = dir.path().join("journal.jsonl");
         fs::write(&path, &bytes).unwrap();
         // Damaged or empty: said, never followed.
-        prop_assert!(!matches!(Journal::load(&path), Ok(Some(_))));
+        prop_assert!(!matches!(Journal::look(&path), Ok(Some(_))));
     }
 }
 
@@ -92,7 +92,24 @@ fn journals_with_a_changed_byte_never_panic() {
             let mut changed = text.clone();
             changed[at] = to;
             fs::write(place.journal(), &changed).unwrap();
-            let _ = Journal::load(&place.journal());
+            let _ = Journal::look(&place.journal());
         }
     }
+}
+
+/// A run may be writing to it.
+#[test]
+fn looking_at_a_journal_leaves_it_as_it_is() {
+    let place = Place::directory();
+    let begun = place.begin(false, None, 1);
+    drop(Journal::begin(&place.journal(), begun).unwrap());
+    let mut text = fs::read(place.journal()).unwrap();
+    let whole = text.len();
+    text.extend_from_slice(b"{\"half a li");
+    fs::write(place.journal(), &text).unwrap();
+    assert!(Journal::look(&place.journal()).unwrap().is_some());
+    assert_eq!(fs::read(place.journal()).unwrap(), text);
+    // Who goes on with it drops what a crash cut off.
+    assert!(Journal::resume(&place.journal()).unwrap().is_some());
+    assert_eq!(fs::read(place.journal()).unwrap(), text[..whole]);
 }

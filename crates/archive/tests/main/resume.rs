@@ -56,7 +56,7 @@ fn broken_off(at: &[usize], lines: usize, between: impl Fn(&Place)) {
         let error = place.write(&begun, &mut breaking(&place, &stream[..*at], lines), resume).unwrap_err();
         assert!(matches!(error, ArchiveError::Source(_)), "{error}");
         between(&place);
-        resume = Journal::load(&place.journal()).unwrap().is_some();
+        resume = Journal::look(&place.journal()).unwrap().is_some();
     }
     let written = place.write(&begun, &mut stream.as_slice(), resume).unwrap();
     let manifest = place.publish(&begun, written);

@@ -125,8 +125,7 @@ impl Place {
         source: &mut (dyn Read + Send),
         resume: bool,
     ) -> Result<Written, ArchiveError> {
-        let begun =
-            if resume { Journal::load(&self.journal()).unwrap().unwrap().begun().clone() } else { begun.clone() };
+        let begun = if resume { Journal::look(&self.journal()).unwrap().unwrap().begun } else { begun.clone() };
         let sealer = begun.sealed().map(|(secret, header)| Sealer::resume(StreamSecret::from_bytes(secret), header));
         let job = WriteJob {
             store: &self.store,

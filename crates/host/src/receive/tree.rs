@@ -76,6 +76,15 @@ impl Tree {
         self.apply_times()
     }
 
+    /// Sets the times that have been brought so far, as far as memory goes. Those of the top stay until the end: names
+    /// that pass through it later change them, and the kernel does not bring them again.
+    fn relieve_times(&mut self) -> Result<()> {
+        let top = self.times.remove(&b""[..]);
+        self.finish()?;
+        self.times.extend(top.map(|times| (Vec::new(), times)));
+        Ok(())
+    }
+
     pub(super) fn create(&mut self, path: &[u8], node: Node, command: &'static str) -> Result<()> {
         paths::check(path).map_err(failed(command, path))?;
         self.put_down()?;
@@ -254,7 +263,7 @@ impl Tree {
         if self.times.len() < TIMES_MOST {
             return Ok(());
         }
-        self.finish()
+        self.relieve_times()
     }
 
     fn apply_times(&mut self) -> Result<()> {

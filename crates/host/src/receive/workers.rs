@@ -198,7 +198,12 @@ struct Ending<'a>(&'a Shared);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        self.0.lock().failed = true;
+        let mut state = self.0.lock();
+        state.failed = true;
+        if std::thread::panicking() {
+            state.failure.get_or_insert(ReceiveError::Thread(std::io::Error::other("it ended before its work")));
+        }
+        drop(state);
         self.0.changed.notify_all();
     }
 }

@@ -15,8 +15,8 @@ use subvault_model::bytesize::ByteSize;
 use subvault_model::monitor::Event;
 use subvault_sendstream::touched::Ranges;
 
-use super::Control;
 use super::item::{Kinds, Sum, is_zero, text};
+use super::{Control, Labels};
 use crate::tree_walk::{Did, Visit};
 
 /// The unit in which zeros are left out.
@@ -152,7 +152,9 @@ impl<'a> Reader<'a> {
         let mut names: Vec<&CStr> = Vec::new();
         let mut rest = list.as_slice();
         while let Ok(name) = CStr::from_bytes_until_nul(rest) {
-            names.push(name);
+            if self.control.labels == Labels::Counted || !is_label(name) {
+                names.push(name);
+            }
             rest = &rest[name.to_bytes_with_nul().len()..];
         }
         names.sort_unstable();
@@ -274,6 +276,11 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a security module of the kernel gives files this attribute by itself.
+fn is_label(name: &CStr) -> bool {
+    name.to_bytes() == b"security.selinux" || name.to_bytes().starts_with(b"security.SMACK64")
 }
 
 fn begin(hasher: &mut Hasher, path: &[u8], numbers: &[u64]) {

@@ -6,14 +6,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
 use subvault_host::HostErrorKind;
+use subvault_host::pace::Pace;
 use subvault_host::read_ahead::ReadAhead;
 use subvault_host::snapshot;
 use subvault_host::subvolume::Subvolume;
-use subvault_host::tree_digest::{Control, DigestSummary, TreeDigest, touched, whole_tree};
+use subvault_host::tree_digest::{Control, DigestSummary, Labels, TreeDigest, touched, whole_tree};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::monitor::{Event, Monitor, Silent};
 use subvault_sendstream::decode::Decoder;
@@ -24,7 +26,7 @@ use crate::oracle::{receive, send, settings};
 use crate::support::{noise, odd, pool};
 
 static GO_ON: AtomicBool = AtomicBool::new(false);
-const QUIET: Control<'static> = Control { monitor: &Silent, cancel: &GO_ON, pace: None };
+const QUIET: Control<'static> = Control { monitor: &Silent, cancel: &GO_ON, pace: None, labels: Labels::Counted };
 
 fn digest(path: &Path) -> DigestSummary {
     whole_tree(&Subvolume::open(path).unwrap(), 3, QUIET).unwrap()
@@ -330,7 +332,7 @@ fn it_ends_when_it_is_cancelled() {
         fs::write(source.path().join(format!("{i}/file")), noise(1 << 20)).unwrap();
     }
     let cancel = AtomicBool::new(false);
-    let control = Control { monitor: &Impatient(&cancel), cancel: &cancel, pace: None };
+    let control = Control { monitor: &Impatient(&cancel), cancel: &cancel, pace: None, labels: Labels::Counted };
     assert_eq!(whole_tree(&source, 2, control).unwrap_err().kind(), HostErrorKind::Interrupted);
 }
 
@@ -338,22 +340,36 @@ fn it_ends_when_it_is_cancelled() {
 fn reading_ahead_stops_by_itself_when_all_is_cached_and_else_when_told() {
     let pool = pool();
     let source = Subvolume::create(&pool.path(), "source".as_ref()).unwrap();
+    let pace = || Arc::new(Pace::new(ByteSize::mib(100)));
     for i in 0..1000 {
         fs::write(source.path().join(format!("{i}")), noise(10_000)).unwrap();
     }
     source.sync_filesystem().unwrap();
-    let warm = ReadAhead::start(source.path(), 2).unwrap().wait();
+    let warm = ReadAhead::start(source.path(), 2, pace()).unwrap().wait();
     assert!(warm.was_cached && warm.files < 1000, "{warm:?}");
     for entry in fs::read_dir(source.path()).unwrap() {
         let file = File::open(entry.unwrap().path()).unwrap();
         rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
     }
-    let cold = ReadAhead::start(source.path(), 2).unwrap().wait();
+    let cold = ReadAhead::start(source.path(), 2, pace()).unwrap().wait();
     assert!(!cold.was_cached && cold.files == 1000 && cold.bytes == ByteSize::bytes(10_000_000), "{cold:?}");
     // Too far ahead, it waits until it is told to stop.
-    let big = File::create(source.path().join("big")).unwrap();
-    big.set_len(4 << 30).unwrap();
-    let waiting = ReadAhead::start(source.path(), 1).unwrap();
+    let waiting = ReadAhead::start(source.path(), 1, Arc::new(Pace::new(ByteSize::kib(100)))).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(50));
     waiting.stop();
+}
+
+#[test]
+fn labels_of_the_kernel_can_be_left_out_and_nothing_else_is() {
+    let pool = pool();
+    let source = Subvolume::create(&pool.path(), "source".as_ref()).unwrap();
+    fs::write(source.path().join("small"), "x").unwrap();
+    let without = |labels| whole_tree(&source, 2, Control { labels, ..QUIET }).unwrap().digest;
+    let (counted, left_out) = (without(Labels::Counted), without(Labels::LeftOut));
+    assert_eq!(counted, left_out);
+    for (name, is_label) in [("security.selinux", true), ("security.SMACK64EXEC", true), ("security.other", false)] {
+        rustix::fs::setxattr(source.path().join("small"), name, b"x", XattrFlags::empty()).unwrap();
+        assert_ne!(without(Labels::Counted), counted, "{name}");
+        assert_eq!(without(Labels::LeftOut) == left_out, is_label, "{name}");
+    }
 }

@@ -247,3 +247,31 @@ fn an_odd_order_has_the_same_result_as_taking_it_literally() {
     let mtime = |path: &str| top.join(path).metadata().unwrap().mtime();
     assert_eq!((mtime("n"), mtime("n/e"), top.metadata().unwrap().mtime()), (1000, 2000, 3000));
 }
+
+/// More directories than the receiver keeps times of. A name that passes through the top afterwards changes its time,
+/// and no kernel sends that again.
+#[test]
+fn many_directories_do_not_cost_the_top_its_time() {
+    use std::os::unix::fs::MetadataExt;
+    fn times(path: &[u8], seconds: i64) -> Command<'_> {
+        let time = Timespec { seconds, nanoseconds: 5 };
+        Command::Utimes { path, atime: time, mtime: time, ctime: time, otime: None }
+    }
+    let pool = pool();
+    let mut receiver = Receiver::new(&pool.path(), settings(&pool.path(), "many".as_ref())).unwrap();
+    let mut give = |command: Command<'_>| receiver.command(&command).unwrap();
+    give(SUBVOL);
+    give(times(b"", 1000));
+    for number in 0..66_000 {
+        let name = format!("d{number}");
+        give(Command::Mkdir { path: name.as_bytes() });
+        give(times(name.as_bytes(), 2000));
+    }
+    give(Command::Mkdir { path: b"o1-1-0" });
+    give(Command::Rename { path: b"o1-1-0", to: b"d1/x" });
+    give(times(b"d1", 3000));
+    give(Command::End);
+    receiver.finish().unwrap();
+    let mtime = |path: &str| pool.path().join(path).metadata().unwrap().mtime();
+    assert_eq!((mtime("many"), mtime("many/d0"), mtime("many/d1")), (1000, 2000, 3000));
+}

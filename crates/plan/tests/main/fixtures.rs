@@ -85,6 +85,7 @@ pub(crate) fn full(generation: u32, n: u8) -> StreamSummary {
         stream_bytes: ByteSize::gib(10),
         stored_bytes: ByteSize::gib(5),
         storage_class: None,
+        recipients: keys(),
     }
 }
 
@@ -109,8 +110,18 @@ pub(crate) fn chain(generation: u32, days: &[u8]) -> Vec<StreamSummary> {
     streams
 }
 
+/// Who can open everything here.
+pub(crate) fn keys() -> BTreeSet<String> {
+    BTreeSet::from(["age1one".to_owned(), "age1two".to_owned()])
+}
+
 pub(crate) fn archive_policy() -> ArchivePolicy {
-    ArchivePolicy { full_every_days: Some(some(30)), keep_generations: some(1), minimum_storage_days: 0 }
+    ArchivePolicy {
+        full_every_days: Some(some(30)),
+        keep_generations: some(1),
+        minimum_storage_days: 0,
+        recipients: keys(),
+    }
 }
 
 /// `home` to some targets, keeping some snapshots.

@@ -8,9 +8,9 @@ use subvault_model::stream::StreamSummary;
 use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::observed::ObservedTarget;
 use subvault_plan::parent::{NoParent, ParentChoice, choose};
-use subvault_plan::policy::Fulls;
+use subvault_plan::policy::{ArchivePolicy, Fulls};
 
-use crate::fixtures::{after, at, chain, day, full, received, snap, some, uuid};
+use crate::fixtures::{after, archive_policy, at, chain, day, full, received, snap, uuid};
 
 struct Row {
     situation: &'static str,
@@ -118,7 +118,7 @@ fn every_situation_has_its_parent() {
     for Row { situation, streams, snapshots, fulls, now, expected } in
         what_is_here().into_iter().chain(what_is_there()).chain(when())
     {
-        let chosen = match choose(&at("nas", streams), &snapshots, Some(some(30)), fulls, now) {
+        let chosen = match choose(&at("nas", streams), &snapshots, &archive_policy(), fulls, now) {
             ParentChoice::Incremental { stream, snapshot } => {
                 assert_eq!(stream.snapshot.taken, snapshot.name.taken(), "{situation}");
                 snapshot.name.to_string()
@@ -131,11 +131,12 @@ fn every_situation_has_its_parent() {
 
 #[test]
 fn a_chain_that_lacks_chunks_is_not_continued() {
+    let ageless = ArchivePolicy { full_every_days: None, ..archive_policy() };
     for (lost, expected) in [(1, 1), (2, 2)] {
         let incomplete = BTreeSet::from([chain(1, &[1, 2])[lost - 1].name.clone()]);
         let target = ObservedTarget { incomplete, ..at("nas", chain(1, &[1, 2])) };
         let here = [snap(2)];
-        let chosen = choose(&target, &here, None, Fulls::WhenDue, day(3));
+        let chosen = choose(&target, &here, &ageless, Fulls::WhenDue, day(3));
         let at = chain(1, &[1, 2])[expected - 1].name.clone();
         assert_eq!(chosen, ParentChoice::Full(NoParent::ChainIncomplete { at }));
     }
@@ -143,13 +144,31 @@ fn a_chain_that_lacks_chunks_is_not_continued() {
     let streams = [chain(1, &[1]), chain(2, &[2])].concat();
     let target = ObservedTarget { incomplete: BTreeSet::from([streams[0].name.clone()]), ..at("nas", streams) };
     let here = [snap(2)];
-    let chosen = choose(&target, &here, None, Fulls::WhenDue, day(3));
+    let chosen = choose(&target, &here, &ageless, Fulls::WhenDue, day(3));
     assert!(matches!(chosen, ParentChoice::Incremental { .. }), "{chosen:?}");
 }
 
 #[test]
 fn without_a_cadence_age_never_matters() {
-    let chosen = choose(&at("nas", chain(1, &[1, 2])), &[snap(2)], None, Fulls::WhenDue, day(9000))
-        == choose(&at("nas", chain(1, &[1, 2])), &[snap(2)], Some(some(30)), Fulls::WhenDue, day(3));
+    let ageless = ArchivePolicy { full_every_days: None, ..archive_policy() };
+    let chosen = choose(&at("nas", chain(1, &[1, 2])), &[snap(2)], &ageless, Fulls::WhenDue, day(9000))
+        == choose(&at("nas", chain(1, &[1, 2])), &[snap(2)], &archive_policy(), Fulls::WhenDue, day(3));
     assert!(chosen);
+}
+
+/// Whoever holds one of the keys reads all of a chain or nothing of use.
+#[test]
+fn other_keys_begin_a_new_chain() {
+    let one = BTreeSet::from(["age1one".to_owned()]);
+    for recipients in [one, BTreeSet::new()] {
+        let changed = ArchivePolicy { recipients, ..archive_policy() };
+        let target = at("nas", chain(1, &[1, 2]));
+        let here = [snap(2)];
+        let chosen = choose(&target, &here, &changed, Fulls::WhenDue, day(3));
+        assert_eq!(chosen, ParentChoice::Full(NoParent::KeysChanged));
+        assert!(matches!(
+            choose(&target, &here, &archive_policy(), Fulls::WhenDue, day(3)),
+            ParentChoice::Incremental { .. }
+        ));
+    }
 }

@@ -78,13 +78,28 @@ fn the_latest_is_what_was_archived_last() {
 }
 
 #[test]
-fn of_rivals_the_one_that_can_be_restored_is_meant() {
+fn of_rivals_the_one_that_was_published_last_is_meant_and_each_has_its_own_chain() {
     let head = full(1, 1);
     let right = after(&head, 2);
     let mut rival = StreamSummary { published: day(9), ..right.clone() };
     rival.name = StreamName::new(day(2), rival.kind(), 77);
-    let streams = [head, right, rival];
+    let (follows, follows_rival) = (after(&right, 3), after(&rival, 4));
+    let two = [head.clone(), right.clone(), rival.clone()];
     for at in [None, Some(day(2))] {
-        expect("same second, same place", &streams, at, &[full_name(1), incr_name(2)]);
+        expect("same second, same place", &two, at, &[full_name(1), rival.name.clone()]);
     }
+    let all = [head, right, rival.clone(), follows, follows_rival];
+    expect("one", &all, Some(day(3)), &[full_name(1), incr_name(2), incr_name(3)]);
+    expect("the other", &all, Some(day(4)), &[full_name(1), rival.name, incr_name(4)]);
+}
+
+#[test]
+fn a_parent_that_is_not_where_its_child_says_is_none() {
+    let mut streams = chain(1, &[1, 2, 3]);
+    let broken = format!("{} cannot be restored: a stream before it in its chain is missing", incr_name(3));
+    streams[2].sequence = 7;
+    refuse("another place", &streams, None, &broken);
+    streams[2].sequence = 2;
+    streams[2].parent = Some(streams[2].name.clone());
+    refuse("itself", &streams, None, &broken);
 }

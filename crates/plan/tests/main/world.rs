@@ -16,7 +16,7 @@ use subvault_plan::observed::{Observed, ObservedSubvolume, ObservedTarget, Unfin
 use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
 use subvault_plan::step::{Parent, Step, StepId, Which};
 
-use crate::fixtures::{day, some, target};
+use crate::fixtures::{day, keys, some, target};
 
 /// A snapshot and what is in it.
 #[derive(Debug, Clone)]
@@ -144,6 +144,7 @@ impl World {
             full_every_days: days,
             keep_generations: some(keep.min(2)),
             minimum_storage_days: 2,
+            recipients: keys(),
         };
         let pairs = subvolumes.iter().flat_map(|s| s.targets.iter().map(|t| (t.clone(), s.name.clone())));
         Self {
@@ -325,5 +326,6 @@ fn summary(
         stream_bytes: ByteSize::gib(1),
         stored_bytes: ByteSize::mib(100),
         storage_class: None,
+        recipients: keys(),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -32,6 +32,11 @@ impl Directory {
             match self.step(from, &target, key, how) {
                 Err(failure) if failure.kind == StoreErrorKind::NotFound && attempt < PARENT_TRIES => {
                     changed.extend(self.make_parents(key)?);
+                }
+                // Who made it may have been killed before it was durable, and others rely on it from now on.
+                Err(failure) if failure.kind == StoreErrorKind::AlreadyExists => {
+                    sync_directory(parent)?;
+                    return Err(failure);
                 }
                 other => {
                     other?;
@@ -131,15 +136,25 @@ impl Directory {
 }
 
 fn move_if_absent(from: &Path, target: &Path) -> Outcome<()> {
-    match renameat_with(CWD, from, CWD, target, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
+    let moved = match renameat_with(CWD, from, CWD, target, RenameFlags::NOREPLACE) {
         // Some file systems (NFS, older FUSE ones) have no such rename; a hard link never replaces either.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            fs::hard_link(from, target).map_err(placing)?;
+            fs::hard_link(from, target).and_then(|()| fs::remove_file(from))
+        }
+        other => other.map_err(io::Error::from),
+    };
+    match moved {
+        // A run that was killed after linking, or an answer that was lost on the way, has done it.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && is_same_file(from, target) => {
             Ok(fs::remove_file(from)?)
         }
-        Err(errno) => Err(placing(errno.into())),
+        other => other.map_err(placing),
     }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    identity(one).is_some_and(|found| identity(other) == Some(found))
 }
 
 fn move_over(from: &Path, target: &Path) -> Outcome<()> {
@@ -160,6 +175,6 @@ fn clash(error: io::Error) -> Failure {
     Failure::new(StoreErrorKind::Unsupported).detail("a file and a directory would need the same name").because(error)
 }
 
-fn sync_directory(path: &Path) -> Outcome<()> {
+pub(super) fn sync_directory(path: &Path) -> Outcome<()> {
     Ok(File::open(path)?.sync_all()?)
 }

@@ -24,6 +24,7 @@ use crate::object::Create;
 use crate::upload::{PartClaim, PartTag, PendingUpload, StoredPart, UploadId};
 
 use super::Directory;
+use super::place::sync_directory;
 
 /// How the temporary files of small puts begin.
 pub(super) const PUT: &str = "put-";
@@ -117,6 +118,8 @@ pub(super) fn complete(store: &Directory, upload: &UploadId, size: u64, how: &Cr
     let data = path(store, upload, DATA);
     let file = match open(store, upload, OpenOptions::new().write(true)) {
         Err(failure) if failure.kind == StoreErrorKind::NoSuchUpload && is_placed(store, upload)? => {
+            let object = store.path(&upload.key);
+            sync_directory(object.parent().unwrap_or(&store.root))?;
             return remove_if_there(&path(store, upload, ABOUT));
         }
         other => other?,

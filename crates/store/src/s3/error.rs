@@ -79,8 +79,8 @@ pub(super) fn of_answer(code: Option<&str>, status: u16) -> StoreErrorKind {
         | "TooManyRequests"
         | "BandwidthLimitExceeded" => Kind::Throttled,
         "InternalError" | "ServiceUnavailable" | "RequestTimeout" => Kind::Unavailable,
-        "NotImplemented" | "InvalidStorageClass" => Kind::Unsupported,
-        "QuotaExceeded" | "EntityTooLarge" => Kind::NoSpace,
+        "NotImplemented" | "InvalidStorageClass" | "EntityTooLarge" => Kind::Unsupported,
+        "QuotaExceeded" => Kind::NoSpace,
         "PermanentRedirect"
         | "TemporaryRedirect"
         | "AuthorizationHeaderMalformed"

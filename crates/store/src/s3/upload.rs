@@ -15,7 +15,7 @@ use crate::mark;
 use crate::object::Create;
 use crate::upload::{PartTag, PendingUpload, StoredPart, UploadId};
 
-use super::error::failure;
+use super::error::{code, failure};
 use super::read::{etag, moment};
 use super::write::{Enforce, conflict};
 use super::{Inner, MARK};
@@ -156,8 +156,21 @@ impl Inner {
             Create::IfMatch(expected) => request.if_match(format!("\"{}\"", expected.0)),
         };
         // The store may copy the parts together before it answers: as patient as with the body of a large part.
-        let answer = request.customize().config_override(self.patience(64 << 20)).send().await;
-        answer.map(|_| ()).map_err(|error| gone(failure(error)))
+        let mut attempt = 1;
+        loop {
+            match request.clone().customize().config_override(self.patience(64 << 20)).send().await {
+                Ok(_) => return Ok(()),
+                // Something else was going on with the key, perhaps this very completion, asked for before. Asked
+                // again, the store makes the object or says that the upload is gone.
+                Err(error)
+                    if code(&error) == Some("ConditionalRequestConflict") && attempt < self.settings.attempts_max =>
+                {
+                    self.pause(attempt).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(gone(failure(error))),
+            }
+        }
     }
 
     /// A completion that failed has succeeded all the same if the object bears the upload's mark.
@@ -201,8 +214,12 @@ impl Inner {
                     found.push(PendingUpload { upload, started: moment(pending.initiated()) });
                 }
             }
-            if page.is_truncated != Some(true) || page.next_key_marker.is_none() {
+            if page.is_truncated != Some(true) {
                 return Ok(found);
+            }
+            if page.next_key_marker.is_none() {
+                // To stop would hide uploads that are paid for.
+                return Err(Failure::new(StoreErrorKind::Unfaithful).detail("a listing of uploads cannot be continued"));
             }
             (key_marker, id_marker) = (page.next_key_marker, page.next_upload_id_marker);
         }

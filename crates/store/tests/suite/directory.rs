@@ -213,3 +213,31 @@ fn puts_and_deletes_in_one_directory_get_along() {
     });
     assert_eq!(files(root.path()), [root.path().join(".subvault-tmp/lock")]);
 }
+
+/// A file system without a rename that never replaces (NFS): the object is linked, and the run is killed right then.
+#[test]
+fn an_upload_that_was_linked_into_place_before_a_kill_is_completed() {
+    let (root, store) = new();
+    let upload = store.begin_upload(&key("a/o"), BULK, 10).unwrap();
+    let tag = store.put_part(&upload, 0, 0, bytes(10, 1)).unwrap();
+    let data = files(&root.path().join(".subvault-tmp"));
+    let data = data.iter().find(|file| fs::metadata(file).unwrap().len() == 10).unwrap();
+    fs::create_dir(root.path().join("a")).unwrap();
+    fs::hard_link(data, root.path().join("a/o")).unwrap();
+    store.complete_upload(&upload, &[(0, tag)], 10, &Create::IfAbsent).unwrap();
+    assert_eq!(fs::read(root.path().join("a/o")).unwrap(), bytes(10, 1));
+    assert_eq!(files(root.path()), [root.path().join("a/o")], "nothing else stays");
+}
+
+#[test]
+fn what_is_no_plain_file_is_no_object() {
+    let (root, store) = new();
+    fs::write(root.path().join("real"), "hello").unwrap();
+    std::os::unix::fs::symlink("real", root.path().join("link")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, root.path().join("pipe"), rustix::fs::Mode::RWXU).unwrap();
+    fs::create_dir(root.path().join("dir")).unwrap();
+    for name in ["link", "pipe", "dir"] {
+        assert_eq!(kind(store.get(&key(name), 5)), StoreErrorKind::NotFound, "{name}");
+        assert_eq!(store.head(&key(name)).unwrap(), None, "{name}");
+    }
+}

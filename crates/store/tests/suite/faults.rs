@@ -125,6 +125,19 @@ fn a_lost_answer_to_a_conditional_write_is_not_a_conflict() {
     assert_eq!(fake.pending_uploads(), 0);
 }
 
+/// S3 answers like this while another completion of the upload is going on.
+#[test]
+fn a_completion_that_meets_another_is_asked_for_again() {
+    let fake = Fake::start(FakeOptions::default());
+    let store = ObjectStore::s3(&settings(&fake, Provider::Aws)).unwrap();
+    let upload = store.begin_upload(&key("big"), ObjectKind::Bulk, PART as u64).unwrap();
+    let tag = store.put_part(&upload, 0, 0, bytes(10, 1)).unwrap();
+    let conflict = FaultKind::Answer(409, "ConditionalRequestConflict");
+    fake.set_faults(vec![Fault::on(Op::Complete, conflict, When::First(2))]);
+    store.complete_upload(&upload, &[(0, tag)], 10, &Create::IfAbsent).unwrap();
+    assert_eq!(fake.requests(Op::Complete), 3);
+}
+
 /// Ceph's gateway answers like this when an upload is completed that is complete already.
 #[test]
 fn a_server_that_calls_a_gone_upload_its_own_fault_is_understood() {

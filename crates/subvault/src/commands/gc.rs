@@ -39,6 +39,7 @@ struct Answer {
     left_alone: Vec<String>,
     removed: Option<Removed>,
     error: Option<String>,
+    hint: Option<String>,
 }
 
 /// Collects.
@@ -64,7 +65,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
                 let text = chain(&error);
                 context.monitor.event(Event::Warning(format!("{}: {text}", target.name)));
                 let target = target.name.clone();
-                Answer { target, plans: Vec::new(), left_alone: Vec::new(), removed: None, error: Some(text) }
+                Answer {
+                    target,
+                    plans: Vec::new(),
+                    left_alone: Vec::new(),
+                    removed: None,
+                    error: Some(text),
+                    hint: error.hint(),
+                }
             }
         });
     }
@@ -87,12 +95,14 @@ fn one(
         plans: seen.plans,
         removed,
         error: None,
+        hint: None,
     })
 }
 
 fn describe(answer: &Answer) -> String {
     if let Some(error) = &answer.error {
-        return format!("{}: NOT LOOKED AT: {error}\n", answer.target);
+        let hint = answer.hint.as_ref().map(|hint| format!("  → {hint}\n")).unwrap_or_default();
+        return format!("{}: NOT LOOKED AT: {error}\n{hint}", answer.target);
     }
     let mut text = format!("{}:\n", answer.target);
     for step in answer.plans.iter().flat_map(|(_, plan)| &plan.steps) {

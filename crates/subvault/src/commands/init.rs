@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,7 @@ use subvault_jobs::error::JobError;
 use subvault_jobs::restore::STAGED;
 use subvault_model::ids::SubvolumeId;
 use subvault_model::monitor::{Event, Monitor};
+use subvault_model::names::SubvolumeName;
 use subvault_store::{Capabilities, ObjectStore};
 
 use crate::capabilities;
@@ -61,6 +62,8 @@ enum Key {
     None,
     Given(Recipient),
     Made(Identity),
+    /// An earlier `init` made it.
+    Found(Identity),
 }
 
 /// Writes a configuration.
@@ -76,12 +79,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let key = match (&args.recipient, args.unencrypted) {
         (Some(given), _) => Key::Given(given.parse().map_err(JobError::from)?),
         (None, true) => Key::None,
-        (None, false) => Key::Made(Identity::generate()),
+        (None, false) => key_beside(&context.config)?,
     };
     let recipient = match &key {
         Key::None => None,
         Key::Given(recipient) => Some(recipient.to_string()),
-        Key::Made(identity) => Some(identity.recipient().to_string()),
+        Key::Made(identity) | Key::Found(identity) => Some(identity.recipient().to_string()),
     };
     let host = config::own_name()?;
     let target = args.store.as_deref().map(|name| args.bucket.lines(name)).transpose()?;
@@ -108,6 +111,21 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 
 fn identity_path(config: &Path) -> PathBuf {
     config.parent().unwrap_or(Path::new("/")).join("identity.txt")
+}
+
+/// A new key, unless one lies where it would be written.
+fn key_beside(config: &Path) -> Result<Key, Failure> {
+    let path = identity_path(config);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Key::Made(Identity::generate())),
+        Err(source) => return Err(Failure::Write { what: path.display().to_string(), source }),
+    };
+    let found = Identity::parse_file(&text).map_err(|error| {
+        let what = format!("{}: {error}", path.display());
+        Failure::usage(what, "move it away, or say --recipient")
+    })?;
+    Ok(found.into_iter().next().map_or_else(|| Key::Made(Identity::generate()), Key::Found))
 }
 
 fn key_text(identity: &Identity) -> String {
@@ -142,6 +160,7 @@ fn find(context: &Context) -> Result<Vec<Found>, Failure> {
         match (name_of(&mount.point), mount.point.to_str()) {
             (Some(name), Some(path)) => {
                 let nested = nested(&pool, info.id, &mounts, context);
+                let name = unused(name, &found);
                 found.push(Found { name, path: path.to_owned(), nested });
             }
             _ => context.monitor.event(Event::Warning(format!(
@@ -156,6 +175,13 @@ fn find(context: &Context) -> Result<Vec<Found>, Failure> {
             .into());
     }
     Ok(found)
+}
+
+/// The name, or with a number behind it where another subvolume has it: `/` and `/root` are both `root`.
+fn unused(name: SubvolumeName, found: &[Found]) -> SubvolumeName {
+    let is_free = |name: &SubvolumeName| found.iter().all(|other| other.name != *name);
+    let numbered = (2..100).filter_map(|number| format!("{name}-{number}").parse().ok());
+    std::iter::once(name.clone()).chain(numbered).find(is_free).unwrap_or(name)
 }
 
 /// The subvolumes inside, without snapshots and restores of ours, as paths where they can be reached.
@@ -205,6 +231,9 @@ fn words(
              without it nothing can be read. Archiving does not need it, so it may be removed here.\n",
             identity.display()
         ));
+    }
+    if matches!(key, Key::Found(_)) {
+        text.push_str(&format!("using the key in {}, which was there already\n", identity.display()));
     }
     text.push_str(match args.store {
         Some(_) => "next: `subvault archive --dry-run`, then `subvault archive`\n",

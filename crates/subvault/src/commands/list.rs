@@ -1,9 +1,13 @@
 //! `subvault list`: snapshots and archived streams as one timeline.
 
-use subvault_archive::inventory;
+use subvault_archive::error::ArchiveError;
+use subvault_archive::inventory::{self, Series};
+use subvault_jobs::driver::chain;
 use subvault_jobs::error::JobError;
 use subvault_jobs::observe::{Claim, Sight, look};
+use subvault_jobs::setup::Setup;
 use subvault_jobs::timeline::{self, Archived, Moment};
+use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::SubvolumeName;
 
 use super::archive::no_subvolume;
@@ -32,13 +36,24 @@ pub struct Args {
 /// # Errors
 /// When nothing could be looked at.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let sight = see(args, context)?;
-    let mut moments = timeline::of(&sight);
+    let mut sight = see(args, context)?;
     if !args.subvolumes.is_empty() {
-        moments.retain(|m| args.subvolumes.contains(&m.subvolume));
+        sight.series.retain(|(_, subvolume), _| args.subvolumes.contains(subvolume));
+    }
+    let moments = timeline::of(&sight);
+    let unreadable = unreadable(&sight);
+    for what in &unreadable {
+        context.monitor.event(Event::Warning(what.clone()));
     }
     context.answer(&moments, || describe(&moments, &sight))?;
-    Ok(if sight.failures.is_empty() { Exit::Good } else { Exit::SomeFailed })
+    Ok(if sight.failures.is_empty() && unreadable.is_empty() { Exit::Good } else { Exit::SomeFailed })
+}
+
+/// What is there and cannot be shown.
+fn unreadable(sight: &Sight) -> Vec<String> {
+    let all = sight.series.iter().flat_map(|(of, series)| series.unreadable.iter().map(move |found| (of, found)));
+    all.map(|((target, subvolume), (stream, why))| format!("{subvolume} at {target}: {stream}: {}", chain(why)))
+        .collect()
 }
 
 fn see(args: &Args, context: &Context) -> Result<Sight, Failure> {
@@ -51,22 +66,49 @@ fn see(args: &Args, context: &Context) -> Result<Sight, Failure> {
         let mut sight = Sight::default();
         let layout = args.place.layout(&setup);
         for target in args.place.configured(&setup)? {
-            let place =
-                Place { name: target.name.clone(), store: target.open()?, layout: layout.clone(), lanes: target.lanes };
-            sight.series.extend(of_store(&place)?.series);
+            let (name, layout, lanes) = (target.name.clone(), layout.clone(), target.lanes);
+            let seen = target.open().and_then(|store| of_store(&Place { name, store, layout, lanes }));
+            match seen {
+                Ok(seen) => sight.series.extend(seen.series),
+                Err(error) => sight.fail(&context.monitor, target.name.to_string(), error),
+            }
         }
         return Ok(sight);
-    }
-    for name in &args.subvolumes {
-        if setup.subvolume(name).is_none() {
-            return Err(no_subvolume(&setup, name));
-        }
     }
     if !args.subvolumes.is_empty() {
         setup.policy.subvolumes.retain(|s| args.subvolumes.contains(&s.name));
     }
     let targets: Vec<_> = args.place.configured(&setup)?.iter().map(|t| t.name.clone()).collect();
-    Ok(look(&setup, &targets, Claim::No, &context.monitor))
+    let mut sight = look(&setup, &targets, Claim::No, &context.monitor);
+    look_further(args, &setup, &mut sight, context);
+    let known =
+        |name: &&SubvolumeName| setup.subvolume(name).is_some() || sight.series.keys().any(|(_, of)| of == *name);
+    match args.subvolumes.iter().find(|name| !known(name)) {
+        Some(unknown) if sight.failures.is_empty() => Err(no_subvolume(&setup, unknown)),
+        _ => Ok(sight),
+    }
+}
+
+/// What this host has archived that is not in the configuration any more.
+fn look_further(args: &Args, setup: &Setup, sight: &mut Sight, context: &Context) {
+    let wanted = |name: &SubvolumeName| args.subvolumes.is_empty() || args.subvolumes.contains(name);
+    let mut found = Vec::new();
+    for (target, store) in &sight.stores {
+        let further = inventory::subvolumes(store, &setup.layout()).and_then(|names| {
+            let new = names.into_iter().filter(|name| wanted(name) && setup.subvolume(name).is_none());
+            new.map(|name| Ok((name.clone(), inventory::take_series(store, &setup.layout(), &name)?))).collect()
+        });
+        found.push((target.clone(), further));
+    }
+    for (target, further) in found {
+        let further: Result<Vec<(SubvolumeName, Series)>, ArchiveError> = further;
+        match further {
+            Ok(series) => {
+                sight.series.extend(series.into_iter().map(|(name, series)| ((target.clone(), name), series)));
+            }
+            Err(error) => sight.fail(&context.monitor, target.to_string(), error.into()),
+        }
+    }
 }
 
 fn of_store(place: &Place) -> Result<Sight, JobError> {
@@ -93,7 +135,11 @@ fn describe(moments: &[Moment], sight: &Sight) -> String {
         text = "There is nothing yet. `subvault archive` takes the first snapshot.\n".to_owned();
     }
     for subvolume in &sight.observed.subvolumes {
-        for target in subvolume.targets.iter().filter(|t| t.unfinished.is_some()) {
+        for target in subvolume.targets.iter() {
+            // What was published has nothing left to do, even if its journal is still there.
+            if target.unfinished.as_ref().is_none_or(|unfinished| target.is_published(&unfinished.stream)) {
+                continue;
+            }
             let what = format!("{} → {}", subvolume.name, target.name);
             text.push_str(&format!("{what}: an upload is unfinished; the next `subvault archive` goes on with it\n"));
         }

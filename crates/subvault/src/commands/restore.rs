@@ -101,9 +101,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         monitor: &context.monitor,
     };
     let result = restore(&job);
-    record(&run, args, &choice, result.as_ref())?;
+    let recorded = record(&run, args, &choice, result.as_ref());
     let restored = result?;
     context.answer(&restored, || summary(&restored))?;
+    if let Err(error) = recorded {
+        context.monitor.event(Event::Warning(format!("the restore is done, but not recorded: {error}")));
+        return Ok(Exit::SomeFailed);
+    }
     Ok(Exit::Good)
 }
 
@@ -117,6 +121,7 @@ fn candidates(args: &Args, context: &Context) -> Result<(PathBuf, Vec<Place>), F
     let targets = args.place.configured(&setup)?;
     let several = targets.len() > 1;
     let mut places = Vec::new();
+    let mut first_error = None;
     for target in targets {
         match target.open() {
             Ok(store) => places.push(Place {
@@ -127,11 +132,15 @@ fn candidates(args: &Args, context: &Context) -> Result<(PathBuf, Vec<Place>), F
             }),
             Err(error) if several => {
                 context.monitor.event(Event::Warning(format!("{}: {}", target.name, chain(&error))));
+                first_error.get_or_insert(error);
             }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok((setup.state, places))
+    match first_error.filter(|_| places.is_empty()) {
+        Some(error) => Err(error.into()),
+        None => Ok((setup.state, places)),
+    }
 }
 
 /// The store that has the newest snapshot that is old enough; of several, the first.

@@ -46,6 +46,7 @@ struct Verified {
     store: String,
     report: Option<Report>,
     error: Option<String>,
+    hint: Option<String>,
 }
 
 /// Verifies.
@@ -72,6 +73,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
                     store: String::new(),
                     report: None,
                     error: Some(chain(&error)),
+                    hint: error.hint(),
                 },
             });
         }
@@ -95,11 +97,11 @@ fn one(args: &Args, context: &Context, place: Place) -> Verified {
     let store = place.store.describe();
     let monitor = &context.monitor;
     match verify_store(&place.store, &place.layout, args.subvolume.as_ref(), depth(args), place.lanes, monitor) {
-        Ok(report) => Verified { target: place.name, store, report: Some(report), error: None },
+        Ok(report) => Verified { target: place.name, store, report: Some(report), error: None, hint: None },
         Err(error) => {
             let text = chain(&error);
             monitor.event(Event::Warning(format!("{}: {text}", place.name)));
-            Verified { target: place.name, store, report: None, error: Some(text) }
+            Verified { target: place.name, store, report: None, error: Some(text), hint: error.hint() }
         }
     }
 }
@@ -107,7 +109,8 @@ fn one(args: &Args, context: &Context, place: Place) -> Verified {
 fn describe(verified: &Verified) -> String {
     let Some(report) = &verified.report else {
         let why = verified.error.as_deref().unwrap_or("unknown");
-        return format!("{}: NOT CHECKED: {why}\n", verified.target);
+        let hint = verified.hint.as_ref().map(|hint| format!("  → {hint}\n")).unwrap_or_default();
+        return format!("{}: NOT CHECKED: {why}\n{hint}", verified.target);
     };
     let mut text = format!(
         "{} ({}): {} streams, {} chunks; {} of {} units compared, {} read\n",
@@ -125,9 +128,12 @@ fn describe(verified: &Verified) -> String {
     if report.cold > 0 {
         text.push_str(&format!("  {} chunks are in cold storage and were not read\n", report.cold));
     }
+    if let Some(failure) = &report.failure {
+        text.push_str(&format!("  NOT CHECKED: {} chunks: {failure}\n", report.not_reached));
+    }
     if report.streams == 0 && report.findings.is_empty() {
         text.push_str("  nothing is archived here, so nothing was checked\n");
-    } else if report.findings.is_empty() && report.cold > 0 {
+    } else if report.findings.is_empty() && (report.cold > 0 || report.failure.is_some()) {
         text.push_str("  nothing else is wrong, as far as it could be looked at\n");
     } else if report.findings.is_empty() {
         text.push_str("  nothing wrong was found\n");
@@ -137,12 +143,12 @@ fn describe(verified: &Verified) -> String {
 
 fn exit(verified: &[Verified]) -> Exit {
     let damaged = verified.iter().any(|v| v.report.as_ref().is_some_and(|r| !r.findings.is_empty()));
-    let unchecked = verified.iter().filter(|v| v.report.is_none()).count();
-    // A check that did not run is not a check that passed.
-    let cold = verified.iter().any(|v| v.report.as_ref().is_some_and(|r| r.cold > 0));
+    // A check that did not run is not a check that passed, and one of nothing has not run.
+    let unchecked = verified.iter().filter(|v| v.report.as_ref().is_none_or(|r| r.streams == 0)).count();
+    let partly = verified.iter().any(|v| v.report.as_ref().is_some_and(|r| r.cold > 0 || r.failure.is_some()));
     match (damaged, unchecked) {
         (true, _) => Exit::Damaged,
-        (false, 0) if !cold => Exit::Good,
+        (false, 0) if !partly => Exit::Good,
         (false, n) if n == verified.len() => Exit::NothingDone,
         _ => Exit::SomeFailed,
     }

@@ -20,10 +20,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 pub fn read(file: Option<&Path>, command: Option<&[String]>) -> Result<Credentials, ConfigError> {
     match (file, command) {
         (None, None) => Ok(Credentials::Chain),
-        (Some(_), Some(_)) => {
-            Err(ConfigError::general("credentials_file and credentials_command are both given; say which one"))
-        }
-        (Some(file), None) => {
+        // Both are refused with the configuration.
+        (Some(file), _) => {
             let path = place(file);
             refuse_public(&path)?;
             let text = std::fs::read_to_string(&path).map_err(|e| {

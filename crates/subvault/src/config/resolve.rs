@@ -10,7 +10,7 @@ use subvault_archive::frame::FRAME_BYTES;
 use subvault_archive::hash::Hash256;
 use subvault_archive::manifest::{Compression, HostIdentity};
 use subvault_host::identity;
-use subvault_jobs::setup::{Location, ProtocolChoice, ReadAheadChoice, Setup, SubvolumeSetup, TargetSetup};
+use subvault_jobs::setup::{Location, ProtocolChoice, ReadAheadChoice, Setup, SubvolumeSetup, TargetSetup, Unusable};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::names::{HostName, TargetName};
 use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
@@ -115,17 +115,28 @@ impl Resolver<'_> {
             if setups.iter().any(|t| t.name == spanned.get_ref().name) {
                 return Err(self.at(spanned, format!("a second target is called `{}`", spanned.get_ref().name)));
             }
-            setups.push(self.target(spanned, state)?);
+            let setup = self.target(spanned, state)?;
+            if let Some(other) = setups.iter().find(|t| is_same_place(&t.location, &setup.location)) {
+                let what = format!("`{}` and `{}` are the same store", other.name, setup.name);
+                let hint = "give each a directory or a prefix of its own: what one keeps, the other would remove";
+                return Err(self.at(spanned, what).with_hint(hint));
+            }
+            setups.push(setup);
         }
         Ok(setups)
     }
 
     fn target(&self, spanned: &Spanned<Target>, state: &Path) -> Result<TargetSetup, ConfigError> {
         let written = spanned.get_ref();
+        let mut unusable = None;
         let location = match (&written.directory, &written.s3) {
             (Some(directory), None) if directory.is_absolute() => Location::Directory(directory.clone()),
             (Some(_), None) => return Err(self.at(spanned, "the directory of a target must begin with /")),
-            (None, Some(bucket)) => Location::S3(Box::new(self.bucket(&written.name, bucket, state)?)),
+            (None, Some(bucket)) => {
+                let (settings, found) = self.bucket(&written.name, bucket, state)?;
+                unusable = found;
+                Location::S3(Box::new(settings))
+            }
             _ => return Err(self.at(spanned, format!("target `{}` needs either `directory` or `s3`", written.name))),
         };
         let chunk_bytes = match &written.chunk_size {
@@ -140,6 +151,7 @@ impl Resolver<'_> {
         Ok(TargetSetup {
             name: written.name.clone(),
             location,
+            unusable,
             recipients: self.recipients(spanned)?,
             compression: match written.compression {
                 CompressionWord::Off => Compression::Off,
@@ -179,7 +191,12 @@ impl Resolver<'_> {
         }
     }
 
-    fn bucket(&self, target: &TargetName, written: &S3, state: &Path) -> Result<S3Settings, ConfigError> {
+    fn bucket(
+        &self,
+        target: &TargetName,
+        written: &S3,
+        state: &Path,
+    ) -> Result<(S3Settings, Option<Unusable>), ConfigError> {
         let mut settings = S3Settings::new(written.provider, &written.bucket, &written.region);
         settings.prefix = match &written.prefix {
             None => None,
@@ -196,10 +213,21 @@ impl Resolver<'_> {
         settings.attempts_max = written.attempts.unwrap_or(settings.attempts_max);
         settings.connect_timeout_secs = written.connect_timeout_seconds.unwrap_or(settings.connect_timeout_secs);
         settings.read_timeout_secs = written.read_timeout_seconds.unwrap_or(settings.read_timeout_secs);
-        settings.credentials =
-            credentials::read(written.credentials_file.as_deref(), written.credentials_command.as_deref())?;
         settings.capabilities = crate::capabilities::recorded(state, target, &settings);
-        Ok(settings)
+        if written.credentials_file.is_some() && written.credentials_command.is_some() {
+            let what = "credentials_file and credentials_command are both given; say which one";
+            return Err(ConfigError::general(what));
+        }
+        let read = credentials::read(written.credentials_file.as_deref(), written.credentials_command.as_deref());
+        // Another target must not suffer from this.
+        let unusable = match read {
+            Ok(credentials) => {
+                settings.credentials = credentials;
+                None
+            }
+            Err(error) => Some(Unusable { what: error.to_string(), hint: error.hint().map(str::to_owned) }),
+        };
+        Ok((settings, unusable))
     }
 }
 
@@ -221,10 +249,31 @@ fn machine() -> Result<String, ConfigError> {
     Ok(hash.chars().take(32).collect())
 }
 
+fn is_same_place(one: &Location, other: &Location) -> bool {
+    match (one, other) {
+        (Location::Directory(one), Location::Directory(other)) => {
+            let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            real(one) == real(other)
+        }
+        (Location::S3(one), Location::S3(other)) => {
+            let place =
+                |s: &S3Settings| (s.provider, s.endpoint.clone(), s.region.clone(), s.bucket.clone(), s.prefix.clone());
+            place(one) == place(other)
+        }
+        _ => false,
+    }
+}
+
+/// A public key as manifests have it. One that is none is found and told elsewhere.
+fn as_recorded(key: &str) -> String {
+    key.parse::<Recipient>().map_or_else(|_| key.to_owned(), |recipient| recipient.to_string())
+}
+
 fn archive_policy(target: &Target) -> ArchivePolicy {
     ArchivePolicy {
         full_every_days: target.full_every_days.0,
         keep_generations: target.keep_generations,
         minimum_storage_days: target.minimum_storage_days,
+        recipients: target.recipients.iter().map(|key| as_recorded(key.get_ref())).collect(),
     }
 }

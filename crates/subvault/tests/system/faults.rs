@@ -102,6 +102,17 @@ fn a_read_only_store_and_one_that_is_not_mounted_are_told() {
     }
     fs::rename(&away, world.store()).unwrap();
     is_well_again(&world);
+    // The store is the mount point itself, so that an empty directory is left.
+    fs::rename(world.store(), &away).unwrap();
+    fs::create_dir(world.store()).unwrap();
+    let told = "does not hold what this machine has archived there";
+    for (args, code) in [(&["archive"][..], 2), (&["gc"], 3)] {
+        tells(&world.run(args).expect(code), &[told, "mount its disk"]);
+    }
+    assert_eq!(fs::read_dir(world.store()).unwrap().count(), 0, "nothing is made in the mount point");
+    fs::remove_dir(world.store()).unwrap();
+    fs::rename(&away, world.store()).unwrap();
+    world.run(&["archive"]).expect(0);
     proved("a read-only store and a disk that is not mounted: told, nothing made, well after mending");
 }
 
