@@ -8,7 +8,7 @@ use subvault_jobs::observe::{Claim, Sight, look};
 use subvault_jobs::setup::Setup;
 use subvault_jobs::timeline::{self, Archived, Moment};
 use subvault_model::monitor::{Event, Monitor};
-use subvault_model::names::SubvolumeName;
+use subvault_model::names::{SubvolumeName, TargetName};
 
 use super::archive::no_subvolume;
 use crate::context::Context;
@@ -80,7 +80,7 @@ fn see(args: &Args, context: &Context) -> Result<Sight, Failure> {
     }
     let targets: Vec<_> = args.place.configured(&setup)?.iter().map(|t| t.name.clone()).collect();
     let mut sight = look(&setup, &targets, Claim::No, &context.monitor);
-    look_further(args, &setup, &mut sight, context);
+    look_further(args, &setup, &targets, &mut sight, context);
     let known =
         |name: &&SubvolumeName| setup.subvolume(name).is_some() || sight.series.keys().any(|(_, of)| of == *name);
     match args.subvolumes.iter().find(|name| !known(name)) {
@@ -90,23 +90,30 @@ fn see(args: &Args, context: &Context) -> Result<Sight, Failure> {
 }
 
 /// What this host has archived that is not in the configuration any more.
-fn look_further(args: &Args, setup: &Setup, sight: &mut Sight, context: &Context) {
-    let wanted = |name: &SubvolumeName| args.subvolumes.is_empty() || args.subvolumes.contains(name);
-    let mut found = Vec::new();
-    for (target, store) in &sight.stores {
-        let further = inventory::subvolumes(store, &setup.layout()).and_then(|names| {
-            let new = names.into_iter().filter(|name| wanted(name) && setup.subvolume(name).is_none());
-            new.map(|name| Ok((name.clone(), inventory::take_series(store, &setup.layout(), &name)?))).collect()
-        });
-        found.push((target.clone(), further));
-    }
-    for (target, further) in found {
-        let further: Result<Vec<(SubvolumeName, Series)>, ArchiveError> = further;
-        match further {
-            Ok(series) => {
-                sight.series.extend(series.into_iter().map(|(name, series)| ((target.clone(), name), series)));
+fn look_further(args: &Args, setup: &Setup, targets: &[TargetName], sight: &mut Sight, context: &Context) {
+    let is_meant = |name: &SubvolumeName| args.subvolumes.is_empty() || args.subvolumes.contains(name);
+    let is_further = |name: &SubvolumeName| is_meant(name) && setup.subvolume(name).is_none();
+    let layout = setup.layout();
+    for target in targets.iter().filter_map(|name| setup.target(name)) {
+        let store = match target.open() {
+            Ok(store) => store,
+            Err(error) => {
+                // Where the configuration has something to look at, this has been told already.
+                if setup.policy.subvolumes.is_empty() {
+                    sight.fail(&context.monitor, target.name.to_string(), error);
+                }
+                continue;
             }
-            Err(error) => sight.fail(&context.monitor, target.to_string(), error.into()),
+        };
+        let further = || -> Result<Vec<(SubvolumeName, Series)>, ArchiveError> {
+            let names = inventory::subvolumes(&store, &layout)?.into_iter().filter(&is_further);
+            names.map(|name| inventory::take_series(&store, &layout, &name).map(|series| (name, series))).collect()
+        };
+        match further() {
+            Ok(found) => {
+                sight.series.extend(found.into_iter().map(|(name, series)| ((target.name.clone(), name), series)));
+            }
+            Err(error) => sight.fail(&context.monitor, target.name.to_string(), error.into()),
         }
     }
 }

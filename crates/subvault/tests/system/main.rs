@@ -19,4 +19,5 @@ mod runs;
 mod servers;
 mod stores;
 mod tree;
+mod trouble;
 mod world;

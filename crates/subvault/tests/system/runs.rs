@@ -7,7 +7,7 @@ use crate::oracle::{assert_same, describe};
 use crate::world::{Background, World, contents, names, proved, text, wait_for};
 
 /// Starts to archive so slowly that there is time to look, and waits until bytes are being stored.
-fn at_work(world: &World) -> Background {
+pub(crate) fn at_work(world: &World) -> Background {
     let lines = world.encrypted("bandwidth = \"2 MiB/s\"\n");
     world.configure(&world.directory_target("disk", &lines));
     let background = world.start(&["archive"]);

@@ -1,0 +1,146 @@
+//! One thing is wrong, and nothing else may suffer from it: nothing is lost, left out in silence, or taken for checked.
+
+use std::fs;
+
+use subvault_testkit::s3_fake::{Fake, FakeOptions};
+
+use crate::runs::at_work;
+use crate::world::{World, new_key, next_second, proved, text, tool};
+
+/// A second key is of no use for a chain whose beginning it does not open.
+#[test]
+fn another_set_of_keys_begins_a_new_chain() {
+    let world = World::with_directory(512);
+    world.write("one", 300_000);
+    world.archive();
+    next_second();
+    let second = world.dir.path().join("second.txt");
+    let lines = format!("recipients = [\"{}\", \"{}\"]\n", world.recipient, new_key(&second));
+    world.configure(&world.directory_target("disk", &lines));
+    let ran = world.archive();
+    assert!(ran.out.contains("full"), "{}", ran.out);
+    let back = world.back();
+    world.run(&["restore", "home", "--to", text(&back), "-i", text(&second)]).expect(0);
+    next_second();
+    assert!(world.archive().out.contains("incremental"));
+    proved("keys that were changed begin a new chain, which the new key alone opens");
+}
+
+#[test]
+fn a_subvolume_that_is_not_mounted_keeps_what_was_uploaded_of_it() {
+    let world = World::new(512);
+    world.write("large", 80 << 20);
+    at_work(&world).kill();
+    let journal = world.state().join("journal/disk/home.jsonl");
+    let away = world.pool.path().join("away");
+    fs::rename(world.home(), &away).unwrap();
+    fs::rename(world.snapshots(), world.pool.path().join("snapshots-away")).unwrap();
+    let ran = world.run(&["archive"]).expect(3);
+    assert!(ran.err.contains("home"), "{}", ran.err);
+    assert!(journal.exists(), "the upload was given up");
+    fs::rename(&away, world.home()).unwrap();
+    fs::rename(world.pool.path().join("snapshots-away"), world.snapshots()).unwrap();
+    world.configure(&world.directory_target("disk", &world.encrypted("")));
+    world.run(&["archive", "--dry-run"]).expect(0).says(&["an earlier run was interrupted"]);
+    world.archive();
+    world.run(&["verify", "--all"]).expect(0);
+    proved("a subvolume that is not mounted: told, and its interrupted upload goes on later");
+}
+
+#[test]
+fn a_check_of_nothing_is_no_success() {
+    let world = World::with_directory(512);
+    world.run(&["verify"]).expect(3).says(&["nothing was checked"]);
+    world.write("file", 1000);
+    world.archive();
+    world.run(&["verify"]).expect(0);
+    world.run(&["verify", "hoem"]).expect(3).says(&["nothing was checked"]);
+    world.run(&["verify", "--host", "other"]).expect(3);
+}
+
+#[test]
+fn a_series_that_is_not_configured_any_more_is_listed() {
+    let world = World::with_directory(512);
+    let target = world.directory_target("disk", &world.encrypted(""));
+    world.configure(&target);
+    world.write("file", 1000);
+    world.archive();
+    let other = world.pool.path().join("srv");
+    tool(&["btrfs", "-q", "subvolume", "create", text(&other)]);
+    let config = fs::read_to_string(world.config()).unwrap();
+    let renamed = config.replace("name = \"home\"", "name = \"srv\"").replace(text(&world.home()), text(&other));
+    fs::write(world.config(), renamed).unwrap();
+    world.run(&["list"]).expect(0).says(&["home", "disk full 1.0"]);
+    world.run(&["list", "home"]).expect(0).says(&["disk full 1.0"]);
+    world.run(&["list", "hoem"]).expect(1);
+}
+
+/// Archiving to a disk goes on while the bucket's key cannot be had.
+#[test]
+fn a_missing_access_key_stops_its_own_target_only() {
+    let world = World::new(512);
+    let fake = Fake::start(FakeOptions::default());
+    let cloud = world.s3_target("cloud", &fake, &world.encrypted(""), "");
+    world.configure(&format!("{}\n{cloud}", world.directory_target("disk", &world.encrypted(""))));
+    world.write("file", 1000);
+    fs::remove_file(world.dir.path().join("credentials")).unwrap();
+    world.run(&["archive"]).expect(2).says(&["not looked at: target cloud", "cannot read the credentials file"]);
+    world.run(&["restore", "home", "--to", text(&world.back()), "-i", text(&world.key())]).expect(0);
+    world.run(&["verify", "--target", "disk"]).expect(0);
+    world.run(&["verify", "--target", "cloud"]).expect(3);
+}
+
+#[test]
+fn two_targets_in_one_place_are_refused() {
+    let world = World::new(512);
+    let targets = ["one", "two"].map(|name| world.directory_target(name, &world.encrypted("")));
+    world.configure(&targets.concat());
+    let ran = world.run(&["archive"]).expect(1);
+    assert!(ran.err.contains("`one` and `two` are the same store"), "{}", ran.err);
+}
+
+#[test]
+fn a_newest_stream_that_is_gone_is_told_before_the_chain_goes_on() {
+    let world = World::with_directory(512);
+    world.write("file", 1000);
+    world.archive();
+    next_second();
+    world.write("file", 2000);
+    world.archive();
+    let series = world.store().join("laptop/home");
+    let mut streams: Vec<_> = fs::read_dir(&series).unwrap().map(|entry| entry.unwrap().path()).collect();
+    streams.retain(|path| text(path).contains("-incr-"));
+    fs::remove_file(streams[0].join("manifest.json")).unwrap();
+    next_second();
+    world.run(&["archive"]).expect(2).says(&["its manifest is gone"]);
+    world.archive();
+    world.run(&["verify", "--all"]).expect(0);
+}
+
+#[test]
+fn a_series_with_a_manifest_that_cannot_be_read_is_shown_and_restored_from_as_far_as_it_goes() {
+    let world = World::with_directory(512);
+    world.write("file", 1000);
+    world.archive();
+    next_second();
+    world.write("file", 2000);
+    world.archive();
+    let series = world.store().join("laptop/home");
+    let mut streams: Vec<_> = fs::read_dir(&series).unwrap().map(|entry| entry.unwrap().path()).collect();
+    streams.retain(|path| text(path).contains("-incr-"));
+    let manifest = streams[0].join("manifest.json");
+    let content = fs::read(&manifest).unwrap();
+    fs::write(&manifest, "{}").unwrap();
+    let store = world.store();
+    for args in [&["list"][..], &["list", "--store", text(&store)]] {
+        world.run(args).expect(2).says(&["full 1.0"]);
+    }
+    // The next run does not build on it, and leaves it alone; it can be read again later, and both are whole.
+    next_second();
+    world.write("file", 3000);
+    world.run(&["archive"]).expect(0);
+    fs::write(&manifest, content).unwrap();
+    let listed = world.run(&["list", "--json"]).expect(0).json();
+    let broken = listed.as_array().unwrap().iter().flat_map(|m| m["streams"].as_array().unwrap());
+    assert!(broken.into_iter().all(|stream| stream["missing"].is_null()), "{listed}");
+}
