@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod calendar;
 pub mod chain;
 pub mod check;
 pub mod gc;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall fail")]
 
 mod archive_table;
+mod calendar_oracle;
 mod fixtures;
 mod gc_properties;
 mod gc_table;

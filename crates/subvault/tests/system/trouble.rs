@@ -1,6 +1,7 @@
 //! One thing is wrong, and nothing else may suffer from it: nothing is lost, left out in silence, or taken for checked.
 
 use std::fs;
+use std::path::PathBuf;
 
 use subvault_testkit::s3_fake::{Fake, FakeOptions};
 
@@ -99,18 +100,23 @@ fn two_targets_in_one_place_are_refused() {
     assert!(ran.err.contains("`one` and `two` are the same store"), "{}", ran.err);
 }
 
-#[test]
-fn a_newest_stream_that_is_gone_is_told_before_the_chain_goes_on() {
-    let world = World::with_directory(512);
+/// Archives a full and an incremental; where the manifest of the latter is.
+fn with_an_incremental(world: &World) -> PathBuf {
     world.write("file", 1000);
     world.archive();
     next_second();
     world.write("file", 2000);
     world.archive();
-    let series = world.store().join("laptop/home");
-    let mut streams: Vec<_> = fs::read_dir(&series).unwrap().map(|entry| entry.unwrap().path()).collect();
-    streams.retain(|path| text(path).contains("-incr-"));
-    fs::remove_file(streams[0].join("manifest.json")).unwrap();
+    let series = fs::read_dir(world.store().join("laptop/home")).unwrap();
+    let mut streams = series.map(|entry| entry.unwrap().path());
+    streams.find(|path| text(path).contains("-incr-")).unwrap().join("manifest.json")
+}
+
+#[test]
+fn a_newest_stream_that_is_gone_is_told_before_the_chain_goes_on() {
+    let world = World::with_directory(512);
+    let manifest = with_an_incremental(&world);
+    fs::remove_file(manifest).unwrap();
     next_second();
     world.run(&["archive"]).expect(2).says(&["its manifest is gone"]);
     world.archive();
@@ -120,15 +126,7 @@ fn a_newest_stream_that_is_gone_is_told_before_the_chain_goes_on() {
 #[test]
 fn a_series_with_a_manifest_that_cannot_be_read_is_shown_and_restored_from_as_far_as_it_goes() {
     let world = World::with_directory(512);
-    world.write("file", 1000);
-    world.archive();
-    next_second();
-    world.write("file", 2000);
-    world.archive();
-    let series = world.store().join("laptop/home");
-    let mut streams: Vec<_> = fs::read_dir(&series).unwrap().map(|entry| entry.unwrap().path()).collect();
-    streams.retain(|path| text(path).contains("-incr-"));
-    let manifest = streams[0].join("manifest.json");
+    let manifest = with_an_incremental(&world);
     let content = fs::read(&manifest).unwrap();
     fs::write(&manifest, "{}").unwrap();
     let store = world.store();
