@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod chain;
 pub mod check;
 pub mod gc;
+pub mod keep;
 pub mod observed;
 pub mod parent;
 pub mod policy;

@@ -9,6 +9,7 @@ mod fixtures;
 mod gc_properties;
 mod gc_table;
 mod golden;
+mod keep_oracle;
 mod mutations;
 mod parent_table;
 mod restore_table;
