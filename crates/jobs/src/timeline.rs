@@ -55,12 +55,12 @@ pub struct Archived {
 /// Puts together what was seen, oldest first.
 #[must_use]
 pub fn of(sight: &Sight) -> Vec<Moment> {
-    let mut moments: BTreeMap<(SubvolumeName, Timestamp, SnapshotUuid), Moment> = BTreeMap::new();
+    let mut moments: BTreeMap<(SubvolumeName, SnapshotName, SnapshotUuid), Moment> = BTreeMap::new();
     for subvolume in &sight.observed.subvolumes {
         for snapshot in &subvolume.snapshots {
             let taken = snapshot.name.taken();
             moments.insert(
-                (subvolume.name.clone(), taken, snapshot.uuid),
+                (subvolume.name.clone(), snapshot.name.clone(), snapshot.uuid),
                 Moment {
                     subvolume: subvolume.name.clone(),
                     taken,
@@ -76,14 +76,15 @@ pub fn of(sight: &Sight) -> Vec<Moment> {
         for archived in of_series(target, subvolume, series) {
             let Some(published) = series.streams.get(&archived.stream) else { continue };
             let snapshot = &published.manifest.snapshot;
-            let moment = moments.entry((subvolume.clone(), snapshot.taken, snapshot.uuid)).or_insert_with(|| Moment {
-                subvolume: subvolume.clone(),
-                taken: snapshot.taken,
-                name: snapshot.name.clone(),
-                uuid: snapshot.uuid,
-                local: false,
-                streams: Vec::new(),
-            });
+            let moment =
+                moments.entry((subvolume.clone(), snapshot.name.clone(), snapshot.uuid)).or_insert_with(|| Moment {
+                    subvolume: subvolume.clone(),
+                    taken: snapshot.taken,
+                    name: snapshot.name.clone(),
+                    uuid: snapshot.uuid,
+                    local: false,
+                    streams: Vec::new(),
+                });
             moment.streams.push(archived);
         }
     }

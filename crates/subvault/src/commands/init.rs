@@ -217,6 +217,7 @@ fn words(
         text.push_str(&format!("  {} ({})", found.name, found.path));
         match found.nested.len() {
             0 => text.push('\n'),
+            1 => text.push_str(", without the subvolume inside of it: see the file\n"),
             n => text.push_str(&format!(", without the {n} subvolumes inside of it: see the file\n")),
         }
     }

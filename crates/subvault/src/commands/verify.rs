@@ -78,7 +78,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             });
         }
     }
-    context.answer(&verified, || verified.iter().map(describe).collect())?;
+    context.answer(&verified, || verified.iter().map(|v| describe(v, args.subvolume.as_ref())).collect())?;
     Ok(exit(&verified))
 }
 
@@ -106,7 +106,7 @@ fn one(args: &Args, context: &Context, place: Place) -> Verified {
     }
 }
 
-fn describe(verified: &Verified) -> String {
+fn describe(verified: &Verified, only: Option<&SubvolumeName>) -> String {
     let Some(report) = &verified.report else {
         let why = verified.error.as_deref().unwrap_or("unknown");
         let hint = verified.hint.as_ref().map(|hint| format!("  → {hint}\n")).unwrap_or_default();
@@ -132,7 +132,8 @@ fn describe(verified: &Verified) -> String {
         text.push_str(&format!("  NOT CHECKED: {} chunks: {failure}\n", report.not_reached));
     }
     if report.streams == 0 && report.findings.is_empty() {
-        text.push_str("  nothing is archived here, so nothing was checked\n");
+        let of = only.map(|name| format!(" of {name}")).unwrap_or_default();
+        text.push_str(&format!("  nothing{of} is archived here, so nothing was checked\n"));
     } else if report.findings.is_empty() && (report.cold > 0 || report.failure.is_some()) {
         text.push_str("  nothing else is wrong, as far as it could be looked at\n");
     } else if report.findings.is_empty() {

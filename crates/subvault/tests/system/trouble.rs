@@ -142,3 +142,16 @@ fn a_series_with_a_manifest_that_cannot_be_read_is_shown_and_restored_from_as_fa
     let broken = listed.as_array().unwrap().iter().flat_map(|m| m["streams"].as_array().unwrap());
     assert!(broken.into_iter().all(|stream| stream["missing"].is_null()), "{listed}");
 }
+
+#[test]
+fn snapshots_of_one_second_are_listed_in_the_order_in_which_they_were_taken() {
+    let world = World::with_directory(512);
+    for _ in 0..4 {
+        world.write("file", 1000);
+        world.archive();
+    }
+    let listed = world.run(&["list", "--json"]).expect(0).json();
+    let sequences: Vec<u64> =
+        listed.as_array().unwrap().iter().map(|moment| moment["streams"][0]["sequence"].as_u64().unwrap()).collect();
+    assert_eq!(sequences, [0, 1, 2, 3]);
+}
