@@ -28,6 +28,39 @@ pub struct Keep {
     pub tags: BTreeSet<String>,
 }
 
+/// How short the pool is of space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pressure {
+    /// There is enough.
+    None,
+    /// It gets short.
+    Yellow,
+    /// It is about to run out.
+    Red,
+}
+
+impl Keep {
+    /// The rules while space is short, and never less than `floor` asks for where these rules ask for as much. What is
+    /// taken often goes first: at yellow the time within which all are kept, hours and days; at red everything else.
+    #[must_use]
+    pub fn under(&self, pressure: Pressure, floor: &Self) -> Self {
+        let mut rules = self.clone();
+        if pressure >= Pressure::Yellow {
+            rules.within = self.within.zip(floor.within).map(|(own, floor)| own.min(floor));
+        }
+        for (period, (own, floor)) in Period::ALL.into_iter().zip(rules.periods.iter_mut().zip(floor.periods)) {
+            if pressure == Pressure::Red || (pressure == Pressure::Yellow && period <= Period::Day) {
+                *own = floor.min(*own);
+            }
+        }
+        if pressure == Pressure::Red {
+            rules.newest = self.newest.min(floor.newest);
+        }
+        rules
+    }
+}
+
 /// A stretch of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

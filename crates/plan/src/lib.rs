@@ -10,6 +10,7 @@ pub mod archive;
 pub mod calendar;
 pub mod chain;
 pub mod check;
+pub mod due;
 pub mod gc;
 pub mod keep;
 pub mod observed;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use proptest::prelude::*;
-use subvault_plan::keep::{Candidate, Keep, Period, Reason, judge};
+use subvault_plan::keep::{Candidate, Keep, Period, Pressure, Reason, judge};
 
 use crate::fixtures::some;
 
@@ -151,6 +151,24 @@ proptest! {
         }
         let more = pruned(&longer, all.clone(), now, &berlin());
         prop_assert!(pruned(&keep, all, now, &berlin()).iter().all(|kept| more.contains(kept)));
+    }
+
+    #[test]
+    fn less_space_keeps_less_and_never_less_than_the_floor((keep, all) in anything(), (floor, _) in anything()) {
+        let now = local("2026-06-15T12:00:00");
+        let kept = |rules: &Keep| pruned(rules, all.clone(), now, &berlin());
+        // A floor that asks for more than the rules do asks for what they do.
+        let lowest = Keep {
+            newest: keep.newest.min(floor.newest),
+            within: keep.within.zip(floor.within).map(|(own, floor)| own.min(floor)),
+            periods: std::array::from_fn(|i| keep.periods[i].min(floor.periods[i])),
+            tags: keep.tags.clone(),
+        };
+        let stages = [Pressure::None, Pressure::Yellow, Pressure::Red].map(|pressure| kept(&keep.under(pressure, &floor)));
+        prop_assert_eq!(&stages[0], &kept(&keep));
+        prop_assert!(stages[1].iter().all(|c| stages[0].contains(c)));
+        prop_assert!(stages[2].iter().all(|c| stages[1].contains(c)));
+        prop_assert_eq!(&stages[2], &kept(&lowest));
     }
 
     /// The definition, spelled out: nobody in the same period came before, and fewer than so many periods came after.
