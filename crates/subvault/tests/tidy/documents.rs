@@ -111,6 +111,27 @@ fn decisions_are_numbered_and_listed() {
     findings.settle();
 }
 
+/// Cargo itself reads the arguments; an unknown package makes it stop before it builds.
+#[test]
+fn cargo_takes_the_arguments_that_the_readme_gives() {
+    let readme = file("README.md");
+    let lines = readme.text.lines().filter_map(|line| line.strip_prefix("    cargo "));
+    let mut checked = 0;
+    for line in lines {
+        let arguments = line.split(" #").next().unwrap_or(line).replace("-p subvault", "-p no-such-package");
+        let output = std::process::Command::new(env!("CARGO"))
+            .args(arguments.split_whitespace())
+            .args(["--offline", "--manifest-path"])
+            .arg(top().join("Cargo.toml"))
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("no-such-package"), "`cargo {line}`: {told}");
+        checked += 1;
+    }
+    assert!(checked > 0, "the README says how to build");
+}
+
 #[test]
 fn links_and_paths_are_seen() {
     assert_eq!(links("see [a](b.md), [c](../d#e)").collect::<Vec<_>>(), ["b.md", "../d#e"]);
