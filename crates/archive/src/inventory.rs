@@ -117,8 +117,6 @@ fn collect(store: &ObjectStore, layout: &Layout, prefix: &str) -> Result<Invento
             Ok((manifest, sha256)) => {
                 series.streams.insert(stream, Published { manifest, sha256 });
             }
-            // Removed since it was listed.
-            Err(ArchiveError::Store(e)) if e.kind() == StoreErrorKind::NotFound => {}
             Err(error) if is_of_the_object(&error) => {
                 series.unreadable.insert(stream, error);
             }
@@ -127,7 +125,6 @@ fn collect(store: &ObjectStore, layout: &Layout, prefix: &str) -> Result<Invento
     }
     for subvolume in pointers {
         let pointer = match document::read(store, &layout.pointer(&subvolume)) {
-            Err(ArchiveError::Store(e)) if e.kind() == StoreErrorKind::NotFound => continue,
             Err(error) if !is_of_the_object(&error) => return Err(error),
             other => other.map(|(pointer, _)| pointer),
         };
@@ -136,12 +133,16 @@ fn collect(store: &ObjectStore, layout: &Layout, prefix: &str) -> Result<Invento
     Ok(inventory)
 }
 
-/// Whether it is this one object that cannot be read: what else the store has can still be.
+/// Whether it is this one object that cannot be read: what else the store has can still be. Also one that was listed and is
+/// not found: a store that contradicts itself must not make orphans of what lies beside it.
 #[must_use]
 pub fn is_of_the_object(error: &ArchiveError) -> bool {
     use StoreErrorKind as Kind;
     let ArchiveError::Store(error) = error else { return true };
-    matches!(error.kind(), Kind::Io | Kind::Cold | Kind::Permission | Kind::Short | Kind::Unfaithful | Kind::TooLarge)
+    matches!(
+        error.kind(),
+        Kind::NotFound | Kind::Io | Kind::Cold | Kind::Permission | Kind::Short | Kind::Unfaithful | Kind::TooLarge
+    )
 }
 
 /// What came of reading a manifest.

@@ -149,8 +149,8 @@ fn check_host_record(job: &VerifyJob<'_>, report: &Mutex<Report>) -> Result<(), 
                 find(report, &key, &"it is missing; the next archive run writes it again");
             }
         }
-        Err(ArchiveError::Store(e)) => return Err(e.into()),
-        Err(error) => find(report, &key, &error),
+        Err(error) if is_of_the_object(&error) => find(report, &key, &error),
+        Err(error) => return Err(error),
     }
     Ok(())
 }
@@ -221,8 +221,7 @@ fn check_chunk(
     match result {
         Ok(()) => {}
         Err(ArchiveError::Store(e)) if e.kind() == StoreErrorKind::Cold => add(report, |r| r.cold += 1),
-        // Found by its size already, or found now.
-        Err(ArchiveError::Store(e)) if e.kind() == StoreErrorKind::NotFound => find(report, &key, &e),
+        // One that is missing was found by its size already, or is found now.
         Err(error) if is_of_the_object(&error) => find(report, &key, &error),
         Err(error) => return Err(error),
     }

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use subvault_archive::layout::Layout;
 use subvault_archive::publish;
 use subvault_store::ObjectStore;
 
@@ -25,8 +26,7 @@ pub(crate) fn claim_host(setup: &Setup, target: &TargetSetup, store: &ObjectStor
     };
     let note = note(&setup.state, target);
     let noted = fs::read(&note).is_ok_and(|noted| noted == directory.as_os_str().as_encoded_bytes());
-    // Something else of this host there says that it is the right place, which has only lost its record.
-    if noted && !publish::is_claimed(store, &layout, &setup.host)? && store.list(&layout.prefix()).next().is_none() {
+    if noted && !publish::is_claimed(store, &layout, &setup.host)? && is_empty(store, &layout)? {
         let (directory, note) = (directory.display(), note.display());
         return Err(JobError::Refused {
             what: format!("{directory} does not hold what this machine has archived there"),
@@ -35,6 +35,11 @@ pub(crate) fn claim_host(setup: &Setup, target: &TargetSetup, store: &ObjectStor
     }
     publish::claim_host(store, &layout, &setup.host)?;
     if noted { Ok(()) } else { write(&note, directory) }
+}
+
+/// Whether a store has nothing of this host. Anything says that it is the right place, which has only lost its record.
+fn is_empty(store: &ObjectStore, layout: &Layout) -> Result<bool, JobError> {
+    Ok(store.list(&layout.prefix()).next().transpose()?.is_none())
 }
 
 fn note(state: &Path, target: &TargetSetup) -> PathBuf {

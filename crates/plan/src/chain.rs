@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use subvault_model::names::StreamName;
 use subvault_model::stream::{Generation, StreamSummary};
 
 /// The streams of one generation that can be restored, from the full on, without a gap.
@@ -54,10 +55,11 @@ fn link(generation: Generation, mut members: Vec<&StreamSummary>) -> Chain<'_> {
 /// child says.
 #[must_use]
 pub fn ancestry<'a>(streams: &'a [StreamSummary], wanted: &'a StreamSummary) -> Option<Vec<&'a StreamSummary>> {
+    let by_name: BTreeMap<&StreamName, &StreamSummary> = streams.iter().map(|s| (&s.name, s)).collect();
     let mut line = vec![wanted];
     let mut last = wanted;
     while let Some(parent) = &last.parent {
-        let before = streams.iter().find(|s| s.name == *parent)?;
+        let before = by_name.get(parent).copied()?;
         let fits = before.generation == last.generation && before.sequence.checked_add(1) == Some(last.sequence);
         // The sequence falls with each step, so this ends.
         last = Some(before).filter(|_| fits)?;

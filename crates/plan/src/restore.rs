@@ -66,21 +66,22 @@ pub fn plan(
     let Some(oldest) = streams.iter().map(|s| s.snapshot.taken).min() else {
         return Err(NoRestore::NothingArchived(subvolume.clone()));
     };
-    let whole = |stream: &StreamSummary| ancestry(streams, stream).is_some();
-    // Of two that claim the same place and the same second, the one that can be restored is meant.
-    let wanted = match at {
-        None => streams.iter().max_by_key(|s| (s.generation, s.sequence, s.snapshot.taken, whole(s), s.published)),
-        Some(at) => streams
-            .iter()
-            .filter(|s| s.snapshot.taken <= at)
-            .max_by_key(|s| (s.snapshot.taken, s.generation, s.sequence, whole(s), s.published)),
+    let old_enough = |s: &&StreamSummary| at.is_none_or(|at| s.snapshot.taken <= at);
+    let rank = |s: &StreamSummary| match at {
+        None => (None, s.generation, s.sequence, s.snapshot.taken),
+        Some(_) => (Some(s.snapshot.taken), s.generation, s.sequence, s.snapshot.taken),
     };
-    let Some(wanted) = wanted else {
+    let highest = streams.iter().filter(old_enough).map(rank).max();
+    // Of rivals for the same place and the same second, the one that can be restored is meant, of several the last.
+    let mut rivals: Vec<&StreamSummary> =
+        streams.iter().filter(|s| old_enough(s) && Some(rank(s)) == highest).collect();
+    rivals.sort_by_key(|s| (std::cmp::Reverse(s.published), &s.name));
+    let Some(last) = rivals.first() else {
         let at = at.unwrap_or(oldest);
         return Err(NoRestore::NothingThatOld { subvolume: subvolume.clone(), at, oldest });
     };
-    let Some(chain) = ancestry(streams, wanted) else {
-        return Err(NoRestore::ChainBroken { stream: wanted.name.clone() });
+    let Some(chain) = rivals.iter().find_map(|wanted| ancestry(streams, wanted)) else {
+        return Err(NoRestore::ChainBroken { stream: last.name.clone() });
     };
     Ok(RestorePlan {
         subvolume: subvolume.clone(),

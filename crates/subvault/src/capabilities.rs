@@ -39,7 +39,8 @@ pub fn recorded(state: &Path, target: &TargetName, settings: &S3Settings) -> Opt
 /// When the record cannot be written.
 pub fn complete(setup: &mut Setup) -> Result<(), JobError> {
     let layout = setup.layout();
-    for target in &mut setup.targets {
+    // Without its access key a target is not tried with another one that may lie around.
+    for target in setup.targets.iter_mut().filter(|target| target.unusable.is_none()) {
         let Location::S3(settings) = &mut target.location else { continue };
         if settings.capabilities.is_some() {
             continue;

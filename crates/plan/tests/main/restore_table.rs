@@ -103,3 +103,22 @@ fn a_parent_that_is_not_where_its_child_says_is_none() {
     streams[2].parent = Some(streams[2].name.clone());
     refuse("itself", &streams, None, &broken);
 }
+
+/// Half a year by the hour in one chain, as a timeline asks: once for each of its moments.
+#[test]
+fn a_long_chain_takes_no_time_to_speak_of() {
+    let head = full(1, 1);
+    let mut streams = vec![head];
+    for hour in 1..4000_i64 {
+        let before = streams.last().unwrap();
+        let taken = Timestamp::from_second(day(1).as_second() + hour * 3600).unwrap();
+        let mut next = after(before, 2);
+        next.name = StreamName::new(taken, next.kind(), 1);
+        next.snapshot.taken = taken;
+        streams.push(next);
+    }
+    for wanted in streams.iter().step_by(40) {
+        let found = plan(&home(), &streams, Some(wanted.snapshot.taken)).unwrap();
+        assert_eq!(found.streams.len(), wanted.sequence as usize + 1);
+    }
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use subvault_testkit::s3_fake::{Fake, FakeOptions};
+use subvault_testkit::s3_fake::{Fake, FakeOptions, Fault, FaultKind, Op, When};
 
 use crate::runs::at_work;
 use crate::world::{World, new_key, next_second, proved, text, tool};
@@ -154,4 +154,20 @@ fn snapshots_of_one_second_are_listed_in_the_order_in_which_they_were_taken() {
     let sequences: Vec<u64> =
         listed.as_array().unwrap().iter().map(|moment| moment["streams"][0]["sequence"].as_u64().unwrap()).collect();
     assert_eq!(sequences, [0, 1, 2, 3]);
+}
+
+/// A bucket that lists a manifest and then has none of it: nothing beside it is taken for garbage.
+#[test]
+fn a_bucket_that_denies_what_it_lists_loses_nothing() {
+    let world = World::new(512);
+    let fake = Fake::start(FakeOptions::default());
+    world.configure(&world.s3_target("cloud", &fake, &world.encrypted(""), ""));
+    world.write("file", 100_000);
+    world.archive();
+    let before = fake.keys();
+    fake.set_faults(vec![Fault::on(Op::Get, FaultKind::Answer(404, "NoSuchKey"), When::Always)]);
+    world.run(&["gc"]);
+    fake.set_faults(Vec::new());
+    assert_eq!(fake.keys(), before);
+    world.run(&["verify", "--all"]).expect(0);
 }
