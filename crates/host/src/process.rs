@@ -46,20 +46,18 @@ impl std::fmt::Debug for Output {
 /// `NotFound` and the like when it cannot be started, `TimedOut` when it was killed. A failure that the
 /// program itself reports is in `Output::status`.
 pub fn run(argv: &[OsString], timeout: Duration) -> Result<Output> {
-    let Some((program, arguments)) = argv.split_first() else {
-        let hint = "no program is named";
-        return Err(HostError::because(WHAT, PathBuf::new(), HostErrorKind::Refused, hint));
-    };
-    let trouble = |error: io::Error| HostError::new(WHAT, program, error);
+    run_in(argv, &[], timeout)
+}
+
+/// The same with something added to its environment.
+///
+/// # Errors
+/// As `run`.
+pub fn run_in(argv: &[OsString], environment: &[(OsString, OsString)], timeout: Duration) -> Result<Output> {
     let deadline = clock::monotonic() + timeout;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(trouble)?;
+    let mut child = spawn(argv, environment, Stdio::null())?;
+    let program = argv.first().cloned().unwrap_or_default();
+    let trouble = |error: io::Error| HostError::new(WHAT, &program, error);
     let output = [child.stdout.take().map(collect), child.stderr.take().map(collect)];
     let output = output.map(|said| said.and_then(|said| said.recv_timeout(left(deadline)).ok()));
     // While the output is open the program is not asked how it ended, as its number must stay its own.
@@ -68,13 +66,34 @@ pub fn run(argv: &[OsString], timeout: Duration) -> Result<Output> {
     {
         return Ok(Output { status, stdout, stderr });
     }
-    end(&mut child);
+    end_group(&mut child);
     let hint = format!("it did not end within {timeout:?} and was killed");
-    Err(HostError::because(WHAT, program, HostErrorKind::TimedOut, hint))
+    Err(HostError::because(WHAT, &program, HostErrorKind::TimedOut, hint))
+}
+
+/// Starts a program that is told something and answers, in a group of its own. Whoever starts it ends it.
+pub(crate) fn start(argv: &[OsString], environment: &[(OsString, OsString)]) -> Result<Child> {
+    spawn(argv, environment, Stdio::piped())
+}
+
+fn spawn(argv: &[OsString], environment: &[(OsString, OsString)], stdin: Stdio) -> Result<Child> {
+    let Some((program, arguments)) = argv.split_first() else {
+        let hint = "no program is named";
+        return Err(HostError::because(WHAT, PathBuf::new(), HostErrorKind::Refused, hint));
+    };
+    Command::new(program)
+        .args(arguments)
+        .envs(environment.iter().map(|(key, value)| (key, value)))
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| HostError::new(WHAT, program, error))
 }
 
 /// Reads to the end in a thread of its own, so that neither output can block the other.
-fn collect(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+pub(crate) fn collect(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -88,7 +107,7 @@ fn collect(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
 }
 
 /// `None` when it still runs at the deadline.
-fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+pub(crate) fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     let mut pause = Duration::from_micros(100);
     loop {
         let status = child.try_wait()?;
@@ -102,7 +121,7 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> 
 }
 
 /// Kills the program and what it started. It is not yet waited for, so its number is still its own.
-fn end(child: &mut Child) {
+pub(crate) fn end_group(child: &mut Child) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         let _ = kill_process_group(group, Signal::KILL);
     }

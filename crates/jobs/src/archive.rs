@@ -1,10 +1,10 @@
-//! The archive run: snapshots, streams, and what is no longer needed.
+//! Streams to stores: the kernel sends, the pipeline packs, and what is whole is published.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use subvault_archive::age_file::seal::{Sealer, StreamSecret, draw_attempt};
 use subvault_archive::error::ArchiveError;
 use subvault_archive::inventory::Published;
@@ -21,23 +21,21 @@ use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::{StreamKind, StreamName, SubvolumeName, TargetName};
 use subvault_model::stream::Generation;
 use subvault_model::subvolume::{LocalSnapshot, SnapshotIdentity};
-use subvault_plan::step::{Parent, Plan, Step, StepId, Which};
+use subvault_plan::step::{Parent, Step, StepId};
 use subvault_store::{ObjectStore, StoreErrorKind};
 
 use crate::audit::make_directory;
 use crate::content::ContentWatch;
-use crate::driver::Hands;
 use crate::error::JobError;
 use crate::observe::Sight;
 use crate::setup::{Setup, SubvolumeSetup, TargetSetup};
 use crate::snapshot;
 
-/// The hands of an archive run.
+/// The hands for archives.
 pub struct Archiver<'a> {
     setup: &'a Setup,
     sight: &'a Sight,
     monitor: &'a dyn Monitor,
-    taken: BTreeMap<StepId, LocalSnapshot>,
 }
 
 /// Figures of a stream that was archived.
@@ -78,7 +76,7 @@ impl<'a> Archiver<'a> {
     /// Hands that act on what was seen.
     #[must_use]
     pub fn new(setup: &'a Setup, sight: &'a Sight, monitor: &'a dyn Monitor) -> Self {
-        Self { setup, sight, monitor, taken: BTreeMap::new() }
+        Self { setup, sight, monitor }
     }
 
     fn subvolume(&self, name: &SubvolumeName) -> Result<&'a SubvolumeSetup, JobError> {
@@ -94,15 +92,32 @@ impl<'a> Archiver<'a> {
         self.sight.series.get(&(target.clone(), subvolume.clone()))?.streams.get(stream)
     }
 
-    fn resolve(&self, subvolume: &SubvolumeSetup, which: &Which) -> Result<LocalSnapshot, JobError> {
-        let found = match which {
-            Which::TakenBy(step) => self.taken.get(step).cloned(),
-            Which::Existing { uuid, .. } => snapshot::existing(subvolume)?.into_iter().find(|s| s.uuid == *uuid),
-        };
-        found.ok_or_else(|| JobError::Stale(format!("the snapshot of {}", subvolume.name)))
+    /// Does a step about a target; `taken` are the snapshots of this run.
+    ///
+    /// # Errors
+    /// When it could not be done.
+    pub fn perform(&self, step: &Step, taken: &BTreeMap<StepId, LocalSnapshot>) -> Result<Value, JobError> {
+        match step {
+            Step::SendStream { .. } => {
+                serde_json::to_value(self.send(step, taken)?).map_err(|e| JobError::Bug(e.to_string()))
+            }
+            Step::AbandonUpload { subvolume, target, stream } => {
+                let (target, store) = self.target(target)?;
+                abandon(self.setup, target, store, subvolume, stream)?;
+                Ok(Value::Null)
+            }
+            Step::RepairPointer { subvolume, target, stream } => {
+                let (target, store) = self.target(target)?;
+                let published = self.published(&target.name, subvolume, stream);
+                let published = published.ok_or_else(|| JobError::Stale(format!("stream {stream}")))?;
+                point_at(store, &self.setup.layout(), &published.manifest, published.sha256)?;
+                Ok(Value::Null)
+            }
+            other => Err(JobError::Bug(format!("not about an archive: {other}"))),
+        }
     }
 
-    fn send(&self, step: &Step) -> Result<StreamFigures, JobError> {
+    fn send(&self, step: &Step, taken: &BTreeMap<StepId, LocalSnapshot>) -> Result<StreamFigures, JobError> {
         let Step::SendStream { subvolume, target, snapshot, parent, generation, sequence, resume } = step else {
             return Err(JobError::Bug("not a stream".to_owned()));
         };
@@ -116,7 +131,7 @@ impl<'a> Archiver<'a> {
                 Some((parent, published))
             }
         };
-        let snapshot = self.resolve(setup, snapshot)?;
+        let snapshot = snapshot::resolve(setup, snapshot, taken)?;
         let (generation, sequence) = (*generation, *sequence);
         let subject = Subject { subvolume: setup, target, store, snapshot, parent, generation, sequence };
         let what = format!("{subvolume} → {}", target.name);
@@ -217,46 +232,6 @@ impl<'a> Archiver<'a> {
             chunks: written.chunks,
         }
     }
-}
-
-impl Hands for Archiver<'_> {
-    fn perform(&mut self, id: StepId, step: &Step) -> Result<Value, JobError> {
-        match step {
-            Step::TakeSnapshot { subvolume, name } => {
-                let taken = snapshot::take(self.subvolume(subvolume)?, name)?;
-                let figures = json!({ "uuid": taken.uuid });
-                self.taken.insert(id, taken);
-                Ok(figures)
-            }
-            Step::SendStream { .. } => serde_json::to_value(self.send(step)?).map_err(|e| JobError::Bug(e.to_string())),
-            Step::AbandonUpload { subvolume, target, stream } => {
-                let (target, store) = self.target(target)?;
-                abandon(self.setup, target, store, subvolume, stream)?;
-                Ok(Value::Null)
-            }
-            Step::RepairPointer { subvolume, target, stream } => {
-                let (target, store) = self.target(target)?;
-                let published = self.published(&target.name, subvolume, stream);
-                let published = published.ok_or_else(|| JobError::Stale(format!("stream {stream}")))?;
-                point_at(store, &self.setup.layout(), &published.manifest, published.sha256)?;
-                Ok(Value::Null)
-            }
-            Step::DeleteSnapshot { subvolume, name, uuid } => {
-                snapshot::delete(&self.subvolume(subvolume)?.snapshots, name, *uuid)?;
-                Ok(Value::Null)
-            }
-        }
-    }
-}
-
-/// Decides what an archive run does, and checks the decision.
-///
-/// # Errors
-/// When the plan breaks a rule of its own; then nothing of it may be done.
-pub fn decide(setup: &Setup, sight: &Sight) -> Result<Plan, JobError> {
-    let plan = subvault_plan::archive::plan(&setup.policy, &sight.observed, clock::now());
-    let findings = subvault_plan::check::check(&plan, &sight.observed);
-    if findings.is_empty() { Ok(plan) } else { Err(JobError::Bug(findings.join("; "))) }
 }
 
 /// Gives up an interrupted upload: what it stored, and its journal last.

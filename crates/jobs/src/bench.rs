@@ -21,6 +21,7 @@ use subvault_host::subvolume::Subvolume;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::{HostName, StreamKind, StreamName};
+use subvault_model::note::Note;
 use subvault_sendstream::command::Command;
 use subvault_sendstream::decode::Decoder;
 use subvault_store::{Create, Key, ObjectKind, ObjectStore};
@@ -68,7 +69,7 @@ pub struct BenchJob<'a> {
 pub fn bench(job: &BenchJob<'_>) -> Result<Vec<Stage>, JobError> {
     let store = job.target.open()?;
     let name = subvault_model::names::SnapshotName::new(job.subvolume.name.clone(), clock::now(), 1);
-    let taken = snapshot::take(job.subvolume, &name)?;
+    let taken = snapshot::take(job.subvolume, &name, &Note::default())?;
     let result = stages(job, &store, &name, taken.uuid);
     let deleted = snapshot::delete(&job.subvolume.snapshots, &name, taken.uuid);
     let stages = result?;

@@ -151,7 +151,8 @@ mod tests {
         let mut plan = Plan::default();
         for needs in needs {
             let name = "home.20261120T221500Z".parse().unwrap();
-            let step = Step::TakeSnapshot { subvolume: "home".parse().unwrap(), name };
+            let (group, note) = (None, subvault_model::note::Note::default());
+            let step = Step::TakeSnapshot { subvolume: "home".parse().unwrap(), name, group, note };
             plan.push(step, "a test", needs.iter().map(|n| StepId(*n)).collect());
         }
         plan

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use subvault_archive::error::ArchiveError;
 use subvault_archive::inventory::{self, Series};
 use subvault_archive::journal::{Journal, Recorded};
+use subvault_host::pool::Pool;
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::{StreamName, SubvolumeName, TargetName};
 use subvault_plan::observed::{Observed, ObservedSubvolume, ObservedTarget, Unfinished};
+use subvault_plan::space::Room;
 use subvault_store::ObjectStore;
 
 use crate::claim::claim_host;
 use crate::driver::chain;
 use crate::error::JobError;
-use crate::setup::{Setup, TargetSetup};
-use crate::snapshot;
+use crate::nested::Finder;
+use crate::setup::{NestedChoice, Setup, SubvolumeSetup, TargetSetup};
+use crate::{open_hooks, snapshot};
 
 /// What was seen, with what is needed to act on it.
 #[derive(Default)]
@@ -53,6 +56,11 @@ pub fn look(setup: &Setup, only: &[TargetName], claim: Claim, monitor: &dyn Moni
             Err(error) => sight.fail(monitor, format!("target {}", target.name), error),
         }
     }
+    match open_hooks::all(&setup.state) {
+        Ok(open) => sight.observed.open_hooks = open,
+        Err(error) => sight.fail(monitor, "hooks that an earlier run began".to_owned(), error),
+    }
+    let mut finder = Finder::new(setup);
     for policy in &setup.policy.subvolumes {
         let Some(subvolume) = setup.subvolume(&policy.name) else { continue };
         let snapshots = snapshot::existing(subvolume);
@@ -61,7 +69,9 @@ pub fn look(setup: &Setup, only: &[TargetName], claim: Claim, monitor: &dyn Moni
         let targets = targets.filter_map(|target| sight.look_at(setup, target, &policy.name, monitor)).collect();
         match snapshots {
             Ok(snapshots) => {
-                sight.observed.subvolumes.push(ObservedSubvolume { name: policy.name.clone(), snapshots, targets });
+                let (room, nested) = (sight.room(subvolume, monitor), sight.nested(&mut finder, subvolume, monitor));
+                let name = policy.name.clone();
+                sight.observed.subvolumes.push(ObservedSubvolume { name, snapshots, targets, room, nested });
             }
             Err(error) => sight.fail(monitor, format!("snapshots of {}", policy.name), error),
         }
@@ -82,6 +92,32 @@ impl Sight {
     pub fn fail(&mut self, monitor: &dyn Monitor, what: String, error: JobError) {
         monitor.event(Event::Warning(format!("{what}: {}", chain(&error))));
         self.failures.push((what, error));
+    }
+
+    /// Without knowing it nothing goes for want of space, and all else goes on.
+    fn room(&self, subvolume: &SubvolumeSetup, monitor: &dyn Monitor) -> Option<Room> {
+        match Pool::containing(&subvolume.path).and_then(|pool| pool.space()) {
+            Ok(space) => Some(Room { total: space.data_used + space.data_free, free: space.data_free }),
+            Err(error) => {
+                monitor.event(Event::Warning(format!("room on the pool of {}: {}", subvolume.name, chain(&error))));
+                None
+            }
+        }
+    }
+
+    fn nested(
+        &self,
+        finder: &mut Finder,
+        subvolume: &SubvolumeSetup,
+        monitor: &dyn Monitor,
+    ) -> Vec<std::path::PathBuf> {
+        if subvolume.nested != NestedChoice::Report {
+            return Vec::new();
+        }
+        finder.inside(subvolume).unwrap_or_else(|error| {
+            monitor.event(Event::Warning(format!("subvolumes inside of {}: {}", subvolume.name, chain(&error))));
+            Vec::new()
+        })
     }
 
     fn look_at(

@@ -1,5 +1,6 @@
 //! What a run works with: the configuration, checked and resolved.
 
+use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
@@ -7,10 +8,11 @@ use subvault_archive::age_file::header::Recipient;
 use subvault_archive::journal::Shape;
 use subvault_archive::layout::Layout;
 use subvault_archive::manifest::{Compression, Encryption, FORMAT, HostIdentity};
+use subvault_host::hook::Hook;
 use subvault_host::send::{Protocol, supported_protocol};
 use subvault_model::bandwidth::Bandwidth;
 use subvault_model::bytesize::ByteSize;
-use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_model::names::{HookName, SubvolumeName, TargetName};
 use subvault_plan::policy::{ArchivePolicy, Policy};
 use subvault_store::{ObjectStore, S3Settings};
 
@@ -57,6 +59,19 @@ pub struct SubvolumeSetup {
     pub path: PathBuf,
     /// Where its snapshots are.
     pub snapshots: PathBuf,
+    /// What is done about the subvolumes inside of it.
+    pub nested: NestedChoice,
+}
+
+/// What is done about the subvolumes inside of one, which its snapshots do not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NestedChoice {
+    /// They are reported.
+    Report,
+    /// They are looked after as it is.
+    Include,
+    /// Nothing.
+    Ignore,
 }
 
 /// Why a target cannot be used: its access key is not to be had. The others can be.
@@ -112,6 +127,8 @@ pub struct Setup {
     pub subvolumes: Vec<SubvolumeSetup>,
     /// The targets in the order of the configuration.
     pub targets: Vec<TargetSetup>,
+    /// What is run around snapshots.
+    pub hooks: BTreeMap<HookName, Hook>,
     /// What is asked for.
     pub policy: Policy,
 }

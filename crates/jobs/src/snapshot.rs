@@ -1,5 +1,6 @@
-//! Snapshots of configured subvolumes: taken, found, deleted.
+//! Snapshots of configured subvolumes: taken, found, deleted. What is noted about them is in files beside them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
@@ -9,23 +10,29 @@ use subvault_host::{HostErrorKind, snapshot};
 use subvault_model::crash;
 use subvault_model::ids::SnapshotUuid;
 use subvault_model::names::SnapshotName;
+use subvault_model::note::Note;
 use subvault_model::subvolume::LocalSnapshot;
+use subvault_plan::step::{StepId, Which};
 
 use crate::audit::make_directory;
 use crate::error::JobError;
+use crate::note;
 use crate::setup::SubvolumeSetup;
 
-/// Takes a snapshot.
+/// Takes a snapshot. What is noted about it is on disk before it is there: a tag may be all that keeps it.
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn take(setup: &SubvolumeSetup, name: &SnapshotName) -> Result<LocalSnapshot, JobError> {
+pub fn take(setup: &SubvolumeSetup, name: &SnapshotName, noted: &Note) -> Result<LocalSnapshot, JobError> {
     // First, or a directory would be made on what is below a subvolume that is not mounted.
     let source = Subvolume::open(&setup.path)?;
     make_directory(&setup.snapshots)?;
+    if !noted.is_empty() {
+        note::write(&setup.snapshots, name, noted)?;
+    }
     let (_, info) = snapshot::take(&source, &setup.snapshots, OsStr::new(&name.to_string()))?;
     crash::point("snapshot-taken");
-    describe(name.clone(), &info)
+    describe(name.clone(), &info, noted.clone())
 }
 
 /// The snapshots of a subvolume that subvault took: by place and name.
@@ -40,20 +47,40 @@ pub fn existing(setup: &SubvolumeSetup) -> Result<Vec<LocalSnapshot>, JobError> 
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(JobError::file("read the snapshot directory", &setup.snapshots)(e)),
     };
-    let mut found = Vec::new();
+    let (mut found, mut noted) = (Vec::new(), BTreeSet::new());
     for entry in entries {
         let entry = entry.map_err(JobError::file("read the snapshot directory", &setup.snapshots))?;
+        noted.extend(note::is_of(&entry.file_name()));
         // Our names are plain text; whatever is not is somebody else's.
         let name = entry.file_name().to_str().and_then(|text| text.parse::<SnapshotName>().ok());
         let Some(name) = name.filter(|n| *n.subvolume() == setup.name) else { continue };
         match Subvolume::open_in(&setup.snapshots, &entry.file_name()) {
-            Ok(opened) => found.push(describe(name, &opened.info()?)?),
+            Ok(opened) => found.push(describe(name, &opened.info()?, Note::default())?),
             // A directory of that name that is no subvolume is not ours either.
             Err(e) if matches!(e.kind(), HostErrorKind::NotASubvolume | HostErrorKind::NotFound) => {}
             Err(e) => return Err(e.into()),
         }
     }
+    for snapshot in found.iter_mut().filter(|snapshot| noted.contains(&snapshot.name)) {
+        snapshot.note = note::read(&setup.snapshots, &snapshot.name);
+    }
     Ok(found)
+}
+
+/// The snapshot that a step means: one that is there, or one of those that this run has taken.
+///
+/// # Errors
+/// When it is not there.
+pub fn resolve(
+    setup: &SubvolumeSetup,
+    which: &Which,
+    taken: &BTreeMap<StepId, LocalSnapshot>,
+) -> Result<LocalSnapshot, JobError> {
+    let found = match which {
+        Which::TakenBy(step) => taken.get(step).cloned(),
+        Which::Existing { uuid, .. } => existing(setup)?.into_iter().find(|s| s.uuid == *uuid),
+    };
+    found.ok_or_else(|| JobError::Stale(format!("the snapshot of {}", setup.name)))
 }
 
 /// Opens a snapshot and makes sure that it is the very one that was meant, read-only.
@@ -76,15 +103,17 @@ pub fn open(directory: &Path, name: &SnapshotName, expected: SnapshotUuid) -> Re
 pub fn delete(directory: &Path, name: &SnapshotName, expected: SnapshotUuid) -> Result<(), JobError> {
     Subvolume::delete(directory, OsStr::new(&name.to_string()), expected)?;
     crash::point("snapshot-deleted");
-    Ok(())
+    note::remove(directory, name)
 }
 
-fn describe(name: SnapshotName, info: &SubvolumeInfo) -> Result<LocalSnapshot, JobError> {
+fn describe(name: SnapshotName, info: &SubvolumeInfo, note: Note) -> Result<LocalSnapshot, JobError> {
     Ok(LocalSnapshot {
         name,
         uuid: info.identity()?,
+        id: info.id,
         received: info.received_uuid,
         ctransid: info.ctransid,
         read_only: info.read_only,
+        note,
     })
 }

@@ -6,7 +6,10 @@
 
 /// Every named point, in the order in which archiving and restoring pass them; the harness walks them all.
 pub const POINTS: &[&str] = &[
+    "hook-opening",
+    "hook-begun",
     "snapshot-taken",
+    "hook-ended",
     "journal-begun",
     "upload-begun",
     "part-intended",

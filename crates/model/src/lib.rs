@@ -12,6 +12,7 @@ pub mod error;
 pub mod ids;
 pub mod monitor;
 pub mod names;
+pub mod note;
 pub mod stream;
 pub mod subvolume;
 pub mod timestamp;

@@ -85,6 +85,14 @@ name_type! {
     /// The name of a target in the configuration.
     TargetName, "target name"
 }
+name_type! {
+    /// The name of a group of subvolumes that are snapshotted together.
+    GroupName, "group name"
+}
+name_type! {
+    /// The name of a hook in the configuration.
+    HookName, "hook name"
+}
 
 /// The name of a snapshot that subvault took: `home.20261120T221500Z`, with `.2`, `.3` … within one second.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

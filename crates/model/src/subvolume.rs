@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ReceivedUuid, SnapshotUuid, TransactionId};
+use crate::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
 use crate::names::SnapshotName;
+use crate::note::Note;
 
 /// A snapshot that subvault took and that exists on the pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,12 +14,17 @@ pub struct LocalSnapshot {
     pub name: SnapshotName,
     /// The kernel's identity of it.
     pub uuid: SnapshotUuid,
+    /// Its number in the pool, higher for what was made later: numbers are never given out twice.
+    pub id: SubvolumeId,
     /// What it was received from, if it was received.
     pub received: Option<ReceivedUuid>,
     /// Its last change.
     pub ctransid: TransactionId,
     /// Whether it is read-only; only then can it be sent or be a parent.
     pub read_only: bool,
+    /// What was noted about it.
+    #[serde(default, skip_serializing_if = "Note::is_empty")]
+    pub note: Note,
 }
 
 /// What identifies the snapshot that a stream was made of.

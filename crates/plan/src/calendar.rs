@@ -11,6 +11,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
+use serde::{Serialize, Serializer};
 
 pub use parse::BadCalendar;
 
@@ -138,6 +139,12 @@ fn moment(shown: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     match ambiguous.offset() {
         AmbiguousOffset::Gap { .. } => None,
         AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
+    }
+}
+
+impl Serialize for Calendar {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
     }
 }
 

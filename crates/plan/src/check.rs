@@ -1,7 +1,7 @@
 //! Lints a plan against what was seen. Shares no code with the planner and runs before every execution, in release
 //! builds too. Any finding is a bug in the planner, and the plan must not be run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use subvault_model::ids::SnapshotUuid;
 use subvault_model::names::{SnapshotName, StreamName, SubvolumeName, TargetName};
@@ -14,9 +14,16 @@ use crate::step::{Parent, Plan, Planned, Step, StepId, Which};
 /// What is wrong with a plan.
 #[must_use]
 pub fn check(plan: &Plan, observed: &Observed) -> Vec<String> {
-    let mut lint = Lint { plan, observed, findings: Vec::new() };
+    let mut lint = Lint {
+        plan,
+        subvolumes: known(observed),
+        findings: Vec::new(),
+        earlier: BTreeMap::new(),
+        deleted: BTreeSet::new(),
+    };
     for (index, planned) in plan.steps.iter().enumerate() {
         lint.step(index, planned);
+        lint.pass(index, &planned.step);
     }
     for subvolume in &observed.subvolumes {
         for target in &subvolume.targets {
@@ -28,8 +35,39 @@ pub fn check(plan: &Plan, observed: &Observed) -> Vec<String> {
 
 struct Lint<'a> {
     plan: &'a Plan,
-    observed: &'a Observed,
+    subvolumes: BTreeMap<&'a SubvolumeName, Known<'a>>,
     findings: Vec<String>,
+    /// The steps of each subvolume before the one that is looked at, without deletions, of which there can be very many.
+    earlier: BTreeMap<&'a SubvolumeName, Vec<(StepId, &'a Step)>>,
+    deleted: BTreeSet<SnapshotUuid>,
+}
+
+/// What was seen of a subvolume, ready to be looked up.
+struct Known<'a> {
+    seen: &'a ObservedSubvolume,
+    snapshots: BTreeMap<SnapshotUuid, &'a LocalSnapshot>,
+    names: BTreeSet<&'a SnapshotName>,
+    /// The snapshot that was made last and can be sent.
+    newest: Option<SnapshotUuid>,
+    /// What each target's next stream would build on.
+    tips: Vec<(&'a ObservedTarget, Option<&'a StreamSummary>)>,
+}
+
+fn known(observed: &Observed) -> BTreeMap<&SubvolumeName, Known<'_>> {
+    observed
+        .subvolumes
+        .iter()
+        .map(|seen| {
+            let known = Known {
+                seen,
+                snapshots: seen.snapshots.iter().map(|s| (s.uuid, s)).collect(),
+                names: seen.snapshots.iter().map(|s| &s.name).collect(),
+                newest: seen.snapshots.iter().filter(|s| s.read_only).max_by_key(|s| s.id).map(|s| s.uuid),
+                tips: seen.targets.iter().map(|target| (target, newest_whole(&target.streams))).collect(),
+            };
+            (&seen.name, known)
+        })
+        .collect()
 }
 
 /// A stream step with its fields.
@@ -52,8 +90,8 @@ impl<'a> Lint<'a> {
     fn step(&mut self, index: usize, planned: &'a Planned) {
         self.require(!planned.because.is_empty(), index, "has no reason");
         self.require(planned.needs.iter().all(|StepId(n)| *n < index), index, "needs a step that comes later");
-        let (name, target) = about(&planned.step);
-        let Some(subvolume) = self.observed.subvolumes.iter().find(|s| s.name == *name) else {
+        let Some((name, target)) = about(&planned.step) else { return self.hook(index, planned) };
+        let Some(subvolume) = self.subvolumes.get(name).map(|known| known.seen) else {
             return self.require(false, index, "is about a subvolume that was not looked at");
         };
         let target = match target.map(|name| subvolume.targets.iter().find(|t| t.name == *name)) {
@@ -71,44 +109,77 @@ impl<'a> Lint<'a> {
                 self.abandon(index, &planned.needs, subvolume, target, stream);
             }
             (Step::RepairPointer { stream, .. }, Some(target)) => {
-                let newest = newest_whole(&target.streams).is_some_and(|s| s.name == *stream);
+                let newest = self.tip(subvolume, target).is_some_and(|s| s.name == *stream);
                 self.require(newest, index, "lets a pointer name something else than the newest stream");
             }
             (Step::DeleteSnapshot { name, uuid, .. }, _) => {
                 self.delete(index, &planned.needs, subvolume, (name, *uuid));
             }
-            (Step::SendStream { .. } | Step::AbandonUpload { .. } | Step::RepairPointer { .. }, None) => {}
+            _ => {}
         }
     }
 
-    fn earlier(&self, index: usize) -> impl Iterator<Item = (StepId, &'a Step)> + use<'a> {
-        self.plan.steps.iter().take(index).enumerate().map(|(i, p)| (StepId(i), &p.step))
+    /// Takes note of a step, for those after it.
+    fn pass(&mut self, index: usize, step: &'a Step) {
+        match step {
+            Step::DeleteSnapshot { uuid, .. } => drop(self.deleted.insert(*uuid)),
+            step => {
+                if let Some((subvolume, _)) = about(step) {
+                    self.earlier.entry(subvolume).or_default().push((StepId(index), step));
+                }
+            }
+        }
+    }
+
+    /// A hook that was begun in this plan is ended in it, whatever happens.
+    fn hook(&mut self, index: usize, planned: &Planned) {
+        let (plan, step) = (self.plan, &planned.step);
+        if let Step::EndHook { .. } = step {
+            return self.require(planned.needs.is_empty(), index, "ends a hook only if something else succeeds");
+        }
+        let Step::BeginHook { group, hook } = step else { return };
+        let ends = |s: &Step| matches!(s, Step::EndHook { group: of, hook: ended } if of == group && ended == hook);
+        let ended = plan.steps.iter().skip(index + 1).any(|later| ends(&later.step));
+        self.require(ended, index, "begins a hook that no later step ends");
+    }
+
+    fn earlier(&self, of: &SubvolumeName) -> Vec<(StepId, &'a Step)> {
+        self.earlier.get(of).cloned().unwrap_or_default()
+    }
+
+    fn tip(&self, subvolume: &ObservedSubvolume, target: &ObservedTarget) -> Option<&'a StreamSummary> {
+        let tips = &self.subvolumes.get(&subvolume.name)?.tips;
+        tips.iter().find(|(of, _)| of.name == target.name).and_then(|(_, tip)| *tip)
     }
 
     fn take(&mut self, index: usize, subvolume: &ObservedSubvolume, name: &SnapshotName) {
         self.require(*name.subvolume() == subvolume.name, index, "names a snapshot after another subvolume");
-        let exists = subvolume.snapshots.iter().any(|s| s.name == *name);
+        let exists = self.subvolumes.get(&subvolume.name).is_some_and(|known| known.names.contains(name));
         self.require(!exists, index, "takes a snapshot whose name is in use");
-        let again = self
-            .earlier(index)
-            .any(|(_, s)| matches!(s, Step::TakeSnapshot { subvolume: other, .. } if *other == subvolume.name));
+        let again = self.earlier(&subvolume.name).iter().any(|(_, s)| matches!(s, Step::TakeSnapshot { .. }));
         self.require(!again, index, "takes a second snapshot of a subvolume");
     }
 
     fn send(&mut self, index: usize, needs: &[StepId], send: &Send<'_>) {
         let (subvolume, target) = (&send.subvolume.name, &send.target.name);
-        let again = self.earlier(index).any(|(_, s)| is_send(s, subvolume, Some(target)));
+        let earlier = self.earlier(subvolume);
+        let again = earlier.iter().any(|(_, s)| is_send(s, subvolume, Some(target)));
         self.require(!again, index, "is a second stream of a subvolume to one target");
         match send.snapshot {
             Which::Existing { name, uuid } => {
                 self.uses(index, send.subvolume, name, *uuid);
-                self.require(send.resume.is_some(), index, "sends an old snapshot without resuming");
+                let known = self.subvolumes.get(&send.subvolume.name);
+                let is_newest = known.is_some_and(|known| known.newest == Some(*uuid));
+                self.require(send.resume.is_some() || is_newest, index, "sends an old snapshot without resuming");
+                let is_there = send.target.streams.iter().any(|s| s.snapshot.uuid == *uuid);
+                self.require(send.resume.is_some() || !is_there, index, "sends what the target has");
+                let takes = |(_, s): &(StepId, &Step)| matches!(s, Step::TakeSnapshot { .. });
+                let passed_over = send.resume.is_none() && earlier.iter().any(takes);
+                self.require(!passed_over, index, "sends an old snapshot in place of the one that is taken");
                 self.require(send.parent.is_none_or(|p| p.uuid != *uuid), index, "is relative to itself");
             }
             Which::TakenBy(taker) => {
-                let takes = self.earlier(index).any(|(id, s)| {
-                    id == *taker && matches!(s, Step::TakeSnapshot { subvolume: of, .. } if of == subvolume)
-                });
+                let takes = earlier.iter().any(|(id, s)| id == taker && matches!(s, Step::TakeSnapshot { .. }));
                 self.require(takes, index, "uses a snapshot that no earlier step takes");
                 self.require(needs.contains(taker), index, "does not need the step that takes its snapshot");
                 self.require(send.resume.is_none(), index, "resumes with a new snapshot");
@@ -148,7 +219,8 @@ impl<'a> Lint<'a> {
 
     fn interrupted(&mut self, index: usize, send: &Send<'_>) {
         let published = |name: &StreamName| send.target.is_published(name);
-        let given_up = self.earlier(index).any(|(_, s)| is_abandon(s, &send.subvolume.name, &send.target.name));
+        let earlier = self.earlier(&send.subvolume.name);
+        let given_up = earlier.iter().any(|(_, s)| is_abandon(s, &send.subvolume.name, &send.target.name));
         match (send.resume, &send.target.unfinished) {
             (None, None) => {}
             (None, Some(unfinished)) => {
@@ -174,13 +246,15 @@ impl<'a> Lint<'a> {
         target: &ObservedTarget,
         stream: &StreamName,
     ) {
-        let takes = |s: &Step| matches!(s, Step::TakeSnapshot { subvolume: of, .. } if *of == subvolume.name);
-        let safe = self.earlier(index).any(|(id, s)| takes(s) && needs.contains(&id));
-        self.require(safe, index, "gives up an upload before there is a new snapshot in its place");
+        let earlier = self.earlier(&subvolume.name);
+        let taken = earlier.iter().find(|(_, s)| matches!(s, Step::TakeSnapshot { .. })).map(|(id, _)| *id);
+        let newest = self.subvolumes.get(&subvolume.name).and_then(|known| known.newest);
+        let safe = taken.map_or(newest.is_some(), |id| needs.contains(&id));
+        self.require(safe, index, "gives up an upload before there is a snapshot to send in its place");
         let unfinished = target.unfinished.as_ref().is_some_and(|u| u.stream == *stream);
         let published = target.is_published(stream);
         self.require(unfinished && !published, index, "gives up something else than an interrupted upload");
-        let late = self.earlier(index).any(|(_, s)| {
+        let late = earlier.iter().any(|(_, s)| {
             is_send(s, &subvolume.name, Some(&target.name)) || is_abandon(s, &subvolume.name, &target.name)
         });
         self.require(!late, index, "gives up an upload after that target was dealt with");
@@ -193,49 +267,55 @@ impl<'a> Lint<'a> {
         subvolume: &ObservedSubvolume,
         (name, uuid): (&SnapshotName, SnapshotUuid),
     ) {
-        let Some(local) = subvolume.snapshots.iter().find(|s| s.uuid == uuid && s.name == *name) else {
+        let Some(known) = self.subvolumes.get(&subvolume.name) else { return };
+        let Some(local) = known.snapshots.get(&uuid).copied().filter(|s| s.name == *name) else {
             return self.require(false, index, "deletes a snapshot that was not seen");
         };
-        self.require(!self.is_deleted(index, uuid), index, "deletes a snapshot twice");
-        let mut replaced = false;
+        let is_newest = known.newest == Some(uuid);
+        let tips = known.tips.clone();
+        self.require(!self.deleted.contains(&uuid), index, "deletes a snapshot twice");
         let mut takes = None;
-        for (id, step) in self.earlier(index) {
-            if matches!(step, Step::TakeSnapshot { subvolume: of, .. } if *of == subvolume.name) {
+        let earlier = self.earlier(&subvolume.name);
+        for (id, step) in earlier.iter().copied() {
+            if matches!(step, Step::TakeSnapshot { .. }) {
                 takes = Some(id);
             }
-            replaced |= is_send(step, &subvolume.name, None) && needs.contains(&id);
             if uses_snapshot(step, uuid) {
                 self.require(needs.contains(&id), index, "deletes what a stream is made of before it is published");
             }
-            if resumes_snapshot(step, uuid) {
-                self.require(false, index, "deletes the parent of the stream after an interrupted one");
+            if sends_snapshot(step, uuid) {
+                self.require(false, index, "deletes the parent of the stream after the one that is sent");
             }
         }
-        let replaced = takes.map_or(replaced, |id| needs.contains(&id));
+        let replaced = takes.map_or(!is_newest, |id| needs.contains(&id));
         self.require(replaced, index, "deletes a snapshot whatever happens before");
-        for target in &subvolume.targets {
-            if newest_whole(&target.streams).is_some_and(|tip| has_identity(tip, local)) {
-                let sent = self
-                    .earlier(index)
-                    .any(|(id, s)| is_send(s, &subvolume.name, Some(&target.name)) && needs.contains(&id));
+        for (target, tip) in tips {
+            let sends = |s: &Step| is_send(s, &subvolume.name, Some(&target.name));
+            let sent = earlier.iter().any(|(id, s)| sends(s) && needs.contains(id));
+            if tip.is_some_and(|tip| is_what_was_sent(tip, local)) {
                 self.require(sent, index, "deletes a parent before its successor is published");
             }
+            let unfinished =
+                target.unfinished.as_ref().filter(|u| u.snapshot == uuid && !target.is_published(&u.stream));
+            let given_up = earlier.iter().any(|(_, s)| is_abandon(s, &subvolume.name, &target.name));
+            self.require(
+                unfinished.is_none() || sent || given_up,
+                index,
+                "deletes what an unfinished upload is made of",
+            );
         }
     }
 
     /// The snapshot must be there, be what is meant, and still be there when the step's turn comes.
     fn uses(&mut self, index: usize, subvolume: &ObservedSubvolume, name: &SnapshotName, uuid: SnapshotUuid) {
-        let there = subvolume.snapshots.iter().any(|s| s.uuid == uuid && s.name == *name && s.read_only);
-        self.require(there && !self.is_deleted(index, uuid), index, "uses a snapshot that is not there");
-    }
-
-    fn is_deleted(&self, index: usize, wanted: SnapshotUuid) -> bool {
-        self.earlier(index).any(|(_, s)| matches!(s, Step::DeleteSnapshot { uuid, .. } if *uuid == wanted))
+        let found = self.subvolumes.get(&subvolume.name).and_then(|known| known.snapshots.get(&uuid));
+        let there = found.is_some_and(|s| s.name == *name && s.read_only) && !self.deleted.contains(&uuid);
+        self.require(there, index, "uses a snapshot that is not there");
     }
 
     /// A pointer that names something else than the newest stream is repaired, and no other is touched.
     fn pointer(&mut self, subvolume: &ObservedSubvolume, target: &ObservedTarget) {
-        let right = newest_whole(&target.streams).is_none_or(|s| target.pointer.as_ref() == Some(&s.name));
+        let right = self.tip(subvolume, target).is_none_or(|s| target.pointer.as_ref() == Some(&s.name));
         let here = |s: &Step| matches!(s, Step::RepairPointer { subvolume: of, target: at, .. } if *of == subvolume.name && *at == target.name);
         let repairs = self.plan.steps.iter().filter(|p| here(&p.step)).count();
         let sends = self.plan.steps.iter().any(|p| is_send(&p.step, &subvolume.name, Some(&target.name)));
@@ -246,12 +326,13 @@ impl<'a> Lint<'a> {
     }
 }
 
-fn about(step: &Step) -> (&SubvolumeName, Option<&TargetName>) {
+fn about(step: &Step) -> Option<(&SubvolumeName, Option<&TargetName>)> {
     match step {
-        Step::TakeSnapshot { subvolume, .. } | Step::DeleteSnapshot { subvolume, .. } => (subvolume, None),
+        Step::TakeSnapshot { subvolume, .. } | Step::DeleteSnapshot { subvolume, .. } => Some((subvolume, None)),
         Step::SendStream { subvolume, target, .. }
         | Step::AbandonUpload { subvolume, target, .. }
-        | Step::RepairPointer { subvolume, target, .. } => (subvolume, Some(target)),
+        | Step::RepairPointer { subvolume, target, .. } => Some((subvolume, Some(target))),
+        Step::BeginHook { .. } | Step::EndHook { .. } => None,
     }
 }
 
@@ -265,10 +346,10 @@ fn is_abandon(step: &Step, of: &SubvolumeName, at: &TargetName) -> bool {
 
 fn uses_snapshot(step: &Step, wanted: SnapshotUuid) -> bool {
     matches!(step, Step::SendStream { parent: Some(parent), .. } if parent.uuid == wanted)
-        || resumes_snapshot(step, wanted)
+        || sends_snapshot(step, wanted)
 }
 
-fn resumes_snapshot(step: &Step, wanted: SnapshotUuid) -> bool {
+fn sends_snapshot(step: &Step, wanted: SnapshotUuid) -> bool {
     matches!(step, Step::SendStream { snapshot: Which::Existing { uuid, .. }, .. } if *uuid == wanted)
 }
 

@@ -6,7 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod archive;
 pub mod calendar;
 pub mod chain;
 pub mod check;
@@ -19,5 +18,8 @@ pub mod policy;
 pub mod restore;
 mod resume;
 mod retention;
+pub mod run;
 pub mod sizes;
+pub mod space;
 pub mod step;
+pub mod upcoming;

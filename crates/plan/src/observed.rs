@@ -1,18 +1,32 @@
 //! What was seen on the pool and in the stores before deciding.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use subvault_model::ids::SnapshotUuid;
-use subvault_model::names::{StreamName, SubvolumeName, TargetName};
+use subvault_model::names::{GroupName, HookName, StreamName, SubvolumeName, TargetName};
 use subvault_model::stream::StreamSummary;
 use subvault_model::subvolume::LocalSnapshot;
 
-/// Everything an archive run decides on.
+use crate::space::Room;
+
+/// Everything a run decides on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Observed {
     /// Per subvolume, in the order of the policy.
     pub subvolumes: Vec<ObservedSubvolume>,
+    /// Hooks that an earlier run began and, as it died, did not end.
+    pub open_hooks: Vec<OpenHook>,
+}
+
+/// A hook that was begun and not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenHook {
+    /// For which group.
+    pub group: GroupName,
+    /// Which one.
+    pub hook: HookName,
 }
 
 /// One subvolume, its snapshots, and what the targets have of it.
@@ -24,6 +38,10 @@ pub struct ObservedSubvolume {
     pub snapshots: Vec<LocalSnapshot>,
     /// What each target has.
     pub targets: Vec<ObservedTarget>,
+    /// How much room there is on its pool, if that could be told.
+    pub room: Option<Room>,
+    /// Where the subvolumes inside of it are that its snapshots do not hold and nothing else looks after.
+    pub nested: Vec<PathBuf>,
 }
 
 /// What one target has of one subvolume.

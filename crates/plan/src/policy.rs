@@ -3,12 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
-use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_model::names::{GroupName, HookName, SubvolumeName, TargetName};
+
+use crate::calendar::Calendar;
+use crate::keep::Keep;
+use crate::space::Limits;
 
 /// How an archive target is to be filled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ArchivePolicy {
+    /// When a run sends there; `None`: only when it is asked for.
+    pub schedule: Option<Calendar>,
     /// A new full is due when the last one is this many days old; `None`: never because of its age.
     pub full_every_days: Option<NonZeroU32>,
     /// How many generations stay in the store; the newest is always one of them.
@@ -24,21 +31,62 @@ pub struct ArchivePolicy {
 pub struct SubvolumePolicy {
     /// Its name.
     pub name: SubvolumeName,
+    /// When a run takes a snapshot of it; `None`: only when it is asked for.
+    pub schedule: Option<Calendar>,
     /// Where it is archived to.
     pub targets: Vec<TargetName>,
-    /// How many of its snapshots stay on the pool after a run; parents that are still needed come on top.
-    pub keep_snapshots: NonZeroU32,
+    /// Which of its snapshots stay on the pool; parents that are still needed come on top.
+    pub keep: Keep,
 }
 
-/// What one archive run is asked to do.
+/// Subvolumes that are snapshotted together, back to back, inside of their hooks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Its name; that of its only member where the configuration names none.
+    pub name: GroupName,
+    /// Its members, in the order in which their snapshots are taken.
+    pub members: Vec<SubvolumeName>,
+    /// Its hooks: begun in this order, ended in the reverse of it.
+    pub hooks: Vec<Hook>,
+}
+
+/// A hook as far as decisions go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hook {
+    /// Its name.
+    pub name: HookName,
+    /// What follows when it cannot be begun.
+    pub on_failure: OnFailure,
+}
+
+/// What follows when a hook cannot be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// The snapshots of its group are not taken: they would not be what was asked for.
+    Skip,
+    /// They are taken all the same.
+    Continue,
+}
+
+/// What a run is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Policy {
     /// The subvolumes, in the order in which they are worked on.
     pub subvolumes: Vec<SubvolumePolicy>,
+    /// Those that go together. A subvolume is in one group at most.
+    pub groups: Vec<Group>,
     /// The targets by name.
     pub targets: BTreeMap<TargetName, ArchivePolicy>,
     /// Whether the user asked for fulls now, whatever the cadence says.
     pub fulls: Fulls,
+    /// What stays however short space is.
+    pub floor: Keep,
+    /// When space is short.
+    pub limits: Limits,
+    /// Where the clock on the wall is, by which calendars and retention go.
+    #[serde(skip)]
+    pub zone: TimeZone,
 }
 
 /// Whether fulls are taken by cadence or now.

@@ -1,66 +1,154 @@
-//! Which of our snapshots go after a run.
+//! Which of our snapshots go after a run, and why the others stay.
 //!
-//! The parent of a target's next stream goes only after that stream was published there, so a run that dies anywhere
-//! leaves every chain able to go on. What a target needs that could not be looked at is not known: then everything
-//! stays, but not for ever, or a lost disk would fill the pool.
+//! Rules say what is wanted (see `keep`); on top of them stays what is needed. The parent of a target's next stream goes only
+//! after that stream was published there, so a run that dies anywhere leaves every chain able to go on. What a target
+//! needs that could not be looked at is not known: then everything stays, but not for ever, or a lost disk would fill the
+//! pool.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use subvault_model::ids::SnapshotUuid;
 use subvault_model::names::TargetName;
-use subvault_model::stream::StreamSummary;
 use subvault_model::subvolume::LocalSnapshot;
 
 use crate::chain::newest_tip;
+use crate::keep::{Candidate, Pressure, judge};
 use crate::observed::{ObservedSubvolume, ObservedTarget};
-use crate::policy::SubvolumePolicy;
-use crate::step::{Plan, Step, StepId, Which};
+use crate::parent::find_here;
+use crate::policy::{Policy, SubvolumePolicy};
+use crate::step::{Kept, Plan, Step, StepId, Which};
 
 /// For how many days snapshots stay for the sake of a target that cannot be looked at: long enough for a disk that is
 /// plugged in once a month.
 const PINNED_DAYS: i64 = 40;
 
-/// Plans the deletion of snapshots that nothing needs any more; `sends` are the streams of this plan by target.
-pub(crate) fn delete_unneeded(
-    plan: &mut Plan,
-    wanted: &SubvolumePolicy,
-    seen: &ObservedSubvolume,
-    sends: &[(&ObservedTarget, StepId)],
-    taken: Option<StepId>,
-    now: Timestamp,
-) {
-    let unseen = wanted.targets.iter().find(|t| !sends.iter().any(|(seen, _)| seen.name == **t));
-    if let Some(unseen) = unseen {
-        plan.notes.push(format!(
-            "{}: nothing goes to {unseen} in this run; no snapshot of the last {PINNED_DAYS} days is deleted, in case {unseen} needs it",
-            wanted.name
-        ));
+/// What needs snapshots, whatever the rules say.
+#[derive(Default)]
+pub(crate) struct Claims {
+    /// Those that stay in any case, and why.
+    stays: BTreeMap<SnapshotUuid, Vec<String>>,
+    /// Those that stay unless these steps succeed.
+    until: BTreeMap<SnapshotUuid, Vec<StepId>>,
+    /// A target that was not looked at.
+    unseen: Option<TargetName>,
+}
+
+impl Claims {
+    /// A snapshot stays, for this reason.
+    pub(crate) fn stays(&mut self, snapshot: SnapshotUuid, because: String) {
+        self.stays.entry(snapshot).or_default().push(because);
     }
-    let Some(replaced_by) = taken.or(sends.first().map(|(_, step)| *step)) else { return };
-    let mut newest: Vec<&LocalSnapshot> = seen.snapshots.iter().collect();
-    newest.sort_by(|a, b| b.name.cmp(&a.name));
-    let keep = wanted.keep_snapshots.get() as usize - usize::from(taken.is_some());
-    for snapshot in newest.into_iter().skip(keep) {
-        let pinned = unseen.is_some() && is_recent(snapshot, now);
-        if pinned || is_resumed(plan, sends, snapshot.uuid) {
-            continue;
+
+    /// A snapshot stays until this step has succeeded.
+    pub(crate) fn stays_until(&mut self, snapshot: SnapshotUuid, step: StepId) {
+        self.until.entry(snapshot).or_default().push(step);
+    }
+
+    /// What archive targets need; `sends` are the streams of this plan by target.
+    pub(crate) fn of_archives(
+        wanted: &SubvolumePolicy,
+        seen: &ObservedSubvolume,
+        plan: &Plan,
+        sends: &[(&ObservedTarget, StepId)],
+    ) -> Self {
+        let unseen = wanted.targets.iter().find(|t| !seen.targets.iter().any(|seen| seen.name == **t)).cloned();
+        let mut claims = Self { unseen, ..Self::default() };
+        for target in &seen.targets {
+            let send = sends.iter().find(|(to, _)| to.name == target.name).map(|(_, step)| *step);
+            claims.of_archive(seen, target, plan, send);
         }
-        let mut needs = publishing_its_successors(sends, snapshot);
-        needs.push(replaced_by);
-        needs.sort_unstable();
-        needs.dedup();
-        let step =
-            Step::DeleteSnapshot { subvolume: seen.name.clone(), name: snapshot.name.clone(), uuid: snapshot.uuid };
-        plan.push(step, because(wanted, unseen), needs);
+        claims
+    }
+
+    fn of_archive(&mut self, seen: &ObservedSubvolume, target: &ObservedTarget, plan: &Plan, send: Option<StepId>) {
+        let to = &target.name;
+        if let Some(uuid) = send.and_then(|StepId(index)| sent(&plan.steps.get(index)?.step)) {
+            self.stays(uuid, format!("the stream after this run's to {to} will build on it"));
+        }
+        let parent = newest_tip(&target.streams).and_then(|tip| find_here(tip, &seen.snapshots).ok());
+        match (parent, send) {
+            (Some(parent), Some(step)) => self.stays_until(parent.uuid, step),
+            (Some(parent), None) => self.stays(parent.uuid, format!("the next stream to {to} builds on it")),
+            (None, _) => {}
+        }
+        if let Some(unfinished) =
+            target.unfinished.as_ref().filter(|u| send.is_none() && !target.is_published(&u.stream))
+        {
+            self.stays(unfinished.snapshot, format!("an unfinished upload to {to} is made of it"));
+        }
     }
 }
 
-fn because(wanted: &SubvolumePolicy, unseen: Option<&TargetName>) -> String {
-    match unseen {
-        None => format!("no stream needs it any more; the newest {} stay", wanted.keep_snapshots),
-        Some(target) => {
-            format!("it is {PINNED_DAYS} days old; if it was the parent for {target}, that will need a full")
+/// Plans the deletion of snapshots that no rule keeps and nothing needs; tells why the others stay.
+pub(crate) fn prune(
+    plan: &mut Plan,
+    policy: &Policy,
+    (wanted, seen): (&SubvolumePolicy, &ObservedSubvolume),
+    claims: &Claims,
+    taken: Option<StepId>,
+    now: Timestamp,
+) {
+    let pressure = seen.room.map_or(Pressure::None, |room| policy.limits.pressure(room));
+    announce(plan, wanted, claims, pressure);
+    let rules = wanted.keep.under(pressure, &policy.floor);
+    for snapshot in seen.snapshots.iter().filter(|snapshot| !snapshot.read_only) {
+        let because = vec!["it was made writable, and somebody may be at work in it".to_owned()];
+        plan.kept.push(Kept { name: snapshot.name.clone(), because });
+    }
+    let mut snapshots: Vec<&LocalSnapshot> = seen.snapshots.iter().filter(|snapshot| snapshot.read_only).collect();
+    snapshots.sort_by(|a, b| (&b.name, b.id).cmp(&(&a.name, a.id)));
+    // The snapshot that this run takes counts too; it is the last one made.
+    let candidate = |s: &&LocalSnapshot| Candidate { taken: s.name.taken(), order: s.id.0, tags: s.note.tags.clone() };
+    let mut candidates: Vec<Candidate> = snapshots.iter().map(candidate).collect();
+    candidates.extend(taken.map(|_| Candidate { taken: now, order: u64::MAX, tags: Default::default() }));
+    for (snapshot, rules) in snapshots.into_iter().zip(judge(&rules, &candidates, now, &policy.zone)) {
+        let mut because: Vec<String> = rules.iter().map(ToString::to_string).collect();
+        because.extend(claims.stays.get(&snapshot.uuid).into_iter().flatten().cloned());
+        because.extend(for_the_unseen(claims, snapshot, now));
+        if because.is_empty() {
+            let mut needs: Vec<StepId> = claims.until.get(&snapshot.uuid).into_iter().flatten().copied().collect();
+            needs.extend(taken);
+            needs.sort_unstable();
+            needs.dedup();
+            let (subvolume, name, uuid) = (seen.name.clone(), snapshot.name.clone(), snapshot.uuid);
+            plan.push(Step::DeleteSnapshot { subvolume, name, uuid }, reason(claims, pressure), needs);
+        } else {
+            plan.kept.push(Kept { name: snapshot.name.clone(), because });
         }
     }
+}
+
+/// What is out of the ordinary about this subvolume's retention.
+fn announce(plan: &mut Plan, wanted: &SubvolumePolicy, claims: &Claims, pressure: Pressure) {
+    let name = &wanted.name;
+    if let Some(unseen) = &claims.unseen {
+        plan.notes.push(format!(
+            "{name}: {unseen} was not looked at; no snapshot of the last {PINNED_DAYS} days is deleted, in case it needs it"
+        ));
+    }
+    match pressure {
+        Pressure::None => {}
+        Pressure::Yellow => {
+            plan.notes.push(format!("{name}: space gets short on its pool, so fewer hours and days are kept"))
+        }
+        Pressure::Red => {
+            plan.notes.push(format!("{name}: space is about to run out on its pool, so only the least is kept"));
+        }
+    }
+}
+
+fn reason(claims: &Claims, pressure: Pressure) -> String {
+    let rules = if pressure == Pressure::None { "no rule keeps it" } else { "no rule keeps it while space is short" };
+    match &claims.unseen {
+        None => rules.to_owned(),
+        Some(target) => format!("{rules}; if it was the parent for {target}, that will need a full"),
+    }
+}
+
+fn for_the_unseen(claims: &Claims, snapshot: &LocalSnapshot, now: Timestamp) -> Option<String> {
+    let target = claims.unseen.as_ref().filter(|_| is_recent(snapshot, now))?;
+    Some(format!("{target} was not looked at and may need it"))
 }
 
 /// A snapshot from the future (the clock was set back) is recent.
@@ -68,20 +156,10 @@ fn is_recent(snapshot: &LocalSnapshot, now: Timestamp) -> bool {
     now.as_second().saturating_sub(snapshot.name.taken().as_second()) < PINNED_DAYS * 86_400
 }
 
-/// The streams of this plan to the targets whose next stream would otherwise be relative to that snapshot.
-fn publishing_its_successors(sends: &[(&ObservedTarget, StepId)], snapshot: &LocalSnapshot) -> Vec<StepId> {
-    let parent_of = |target: &ObservedTarget| newest_tip(&target.streams).is_some_and(|tip| same(tip, snapshot));
-    sends.iter().filter(|(target, _)| parent_of(target)).map(|(_, step)| *step).collect()
-}
-
-fn same(tip: &StreamSummary, snapshot: &LocalSnapshot) -> bool {
-    tip.snapshot.uuid == snapshot.uuid || snapshot.received.is_some_and(|r| tip.snapshot.uuid.is_copied_as(&r))
-}
-
-/// Whether an upload of this plan takes that snapshot up again: the published stream will name it as the next parent.
-fn is_resumed(plan: &Plan, sends: &[(&ObservedTarget, StepId)], wanted: SnapshotUuid) -> bool {
-    sends.iter().any(|(_, StepId(index))| {
-        let step = plan.steps.get(*index).map(|p| &p.step);
-        matches!(step, Some(Step::SendStream { snapshot: Which::Existing { uuid, .. }, .. }) if *uuid == wanted)
-    })
+/// Which snapshot of the pool a stream is made of; one that this plan takes has no uuid yet.
+fn sent(step: &Step) -> Option<SnapshotUuid> {
+    match step {
+        Step::SendStream { snapshot: Which::Existing { uuid, .. }, .. } => Some(*uuid),
+        _ => None,
+    }
 }

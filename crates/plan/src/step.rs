@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 use subvault_model::ids::SnapshotUuid;
-use subvault_model::names::{SnapshotName, StreamKind, StreamName, SubvolumeName, TargetName};
+use subvault_model::names::{GroupName, HookName, SnapshotName, StreamKind, StreamName, SubvolumeName, TargetName};
+use subvault_model::note::Note;
 use subvault_model::stream::Generation;
 
 /// The place of a step in its plan.
@@ -49,6 +50,26 @@ pub enum Step {
         subvolume: SubvolumeName,
         /// What it will be called.
         name: SnapshotName,
+        /// With which others.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        group: Option<GroupName>,
+        /// What is noted about it.
+        #[serde(skip_serializing_if = "Note::is_empty")]
+        note: Note,
+    },
+    /// Begin a hook: what has to be done before the snapshots of a group.
+    BeginHook {
+        /// Which group.
+        group: GroupName,
+        /// Which hook.
+        hook: HookName,
+    },
+    /// End a hook, whatever came of the snapshots in between.
+    EndHook {
+        /// Which group.
+        group: GroupName,
+        /// Which hook.
+        hook: HookName,
     },
     /// Send a snapshot to a target and publish the stream.
     SendStream {
@@ -108,11 +129,22 @@ pub struct Planned {
     pub needs: Vec<StepId>,
 }
 
+/// A snapshot that stays, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Which one.
+    pub name: SnapshotName,
+    /// The rules that keep it, and what needs it.
+    pub because: Vec<String>,
+}
+
 /// What a run will do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// The steps in order.
     pub steps: Vec<Planned>,
+    /// The snapshots that stay, where retention was judged; the newest first.
+    pub kept: Vec<Kept>,
     /// What will not be done, and why: "usb: not reachable".
     pub notes: Vec<String>,
 }
@@ -129,6 +161,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TakeSnapshot { name, .. } => write!(f, "snapshot  {name}"),
+            Self::BeginHook { group, hook } => write!(f, "begin     hook {hook} for {group}"),
+            Self::EndHook { group, hook } => write!(f, "end       hook {hook} for {group}"),
             Self::SendStream { subvolume, target, parent, generation, sequence, resume, .. } => {
                 let kind = if parent.is_some() { StreamKind::Incremental } else { StreamKind::Full };
                 let verb = if resume.is_some() { "resume " } else { "archive" };

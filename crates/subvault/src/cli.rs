@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{archive, bench, completions, gc, init, list, man, restore, verify};
+use crate::commands::{archive, bench, completions, gc, init, list, man, prune, restore, run, snapshot, verify};
 use crate::config;
 use crate::context::Context;
 use crate::exit::{self, Exit};
@@ -34,6 +34,12 @@ pub struct Cli {
 pub enum Command {
     /// Write a configuration for this machine
     Init(init::Args),
+    /// Do what is due: snapshots, streams to targets, and what retention lets go
+    Run(run::Args),
+    /// Take snapshots now
+    Snapshot(snapshot::Args),
+    /// Delete snapshots that no rule keeps and nothing needs
+    Prune(prune::Args),
     /// Snapshot subvolumes and archive them
     Archive(archive::Args),
     /// Show snapshots and archived streams as one timeline
@@ -68,6 +74,9 @@ impl Command {
     pub fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Init(args) => init::run(args, context),
+            Self::Run(args) => run::run(args, context),
+            Self::Snapshot(args) => snapshot::run(args, context),
+            Self::Prune(args) => prune::run(args, context),
             Self::Archive(args) => archive::run(args, context),
             Self::List(args) => list::run(args, context),
             Self::Restore(args) => restore::run(args, context),

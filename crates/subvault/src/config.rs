@@ -5,9 +5,14 @@
 
 mod credentials;
 mod error;
+mod group;
+mod hook;
 mod host;
+mod keep;
 mod resolve;
 mod s3;
+mod schedule;
+mod space;
 pub mod starter;
 mod subvolume;
 mod target;
@@ -32,9 +37,24 @@ pub struct Config {
     /// This machine.
     #[serde(default)]
     pub host: host::Host,
+    /// When what is done.
+    #[serde(default)]
+    pub schedule: schedule::Schedule,
+    /// Which snapshots stay.
+    #[serde(default)]
+    pub keep: keep::Keep,
+    /// When space is short.
+    #[serde(default)]
+    pub space: space::Space,
     /// What is looked after, a table each.
     #[serde(default, rename = "subvolume")]
     pub subvolumes: Vec<Spanned<subvolume::Subvolume>>,
+    /// What is snapshotted together, a table each.
+    #[serde(default, rename = "group")]
+    pub groups: Vec<Spanned<group::Group>>,
+    /// What is run around snapshots, a table each.
+    #[serde(default, rename = "hook")]
+    pub hooks: Vec<Spanned<hook::Hook>>,
     /// Where it is archived to, a table each.
     #[serde(default, rename = "target")]
     pub targets: Vec<Spanned<target::Target>>,
@@ -97,7 +117,12 @@ mod tests {
         let target = "[[target]]\nname = \"x\"\n";
         for (heading, text) in [
             ("[host]", "[host]\nnonsense = 1".to_owned()),
+            ("[schedule]", "[schedule]\nnonsense = 1".to_owned()),
+            ("[keep]", "[keep]\nnonsense = 1".to_owned()),
+            ("[space]", "[space]\nnonsense = 1".to_owned()),
             ("[[subvolume]]", "[[subvolume]]\nnonsense = 1".to_owned()),
+            ("[[group]]", "[[group]]\nnonsense = 1".to_owned()),
+            ("[[hook]]", "[[hook]]\nnonsense = 1".to_owned()),
             ("[[target]]", format!("{target}nonsense = 1")),
             ("[target.s3]", format!("{target}[target.s3]\nnonsense = 1")),
         ] {

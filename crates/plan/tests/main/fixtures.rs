@@ -5,13 +5,19 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use subvault_model::bytesize::ByteSize;
-use subvault_model::ids::{ReceivedUuid, SnapshotUuid, TransactionId};
+use subvault_model::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
 use subvault_model::names::{SnapshotName, StreamKind, StreamName, SubvolumeName, TargetName};
+use subvault_model::note::Note;
 use subvault_model::stream::{Generation, StreamSummary};
 use subvault_model::subvolume::{LocalSnapshot, SnapshotIdentity};
+use subvault_plan::calendar::Calendar;
+use subvault_plan::keep::Keep;
 use subvault_plan::observed::{Observed, ObservedSubvolume, ObservedTarget, Unfinished};
 use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
+use subvault_plan::run::{Request, Wanted};
+use subvault_plan::space::{Limits, Line};
 use subvault_plan::step::Plan;
 
 pub(crate) const DAY: i64 = 86_400;
@@ -53,9 +59,11 @@ pub(crate) fn snap(n: u8) -> LocalSnapshot {
     LocalSnapshot {
         name: SnapshotName::new(home(), day(i64::from(n)), 1),
         uuid: uuid(n),
+        id: SubvolumeId(256 + u64::from(n)),
         received: None,
         ctransid: TransactionId(u64::from(n)),
         read_only: true,
+        note: Note::default(),
     }
 }
 
@@ -117,6 +125,7 @@ pub(crate) fn keys() -> BTreeSet<String> {
 
 pub(crate) fn archive_policy() -> ArchivePolicy {
     ArchivePolicy {
+        schedule: calendar("daily"),
         full_every_days: Some(some(30)),
         keep_generations: some(1),
         minimum_storage_days: 0,
@@ -124,16 +133,40 @@ pub(crate) fn archive_policy() -> ArchivePolicy {
     }
 }
 
+pub(crate) fn calendar(text: &str) -> Option<Calendar> {
+    Some(Calendar::parse(text, &|_| None).unwrap())
+}
+
+/// Only the newest stay.
+pub(crate) fn newest(n: u32) -> Keep {
+    Keep { newest: some(n), within: None, periods: [0; 6], tags: BTreeSet::from(["keep".to_owned()]) }
+}
+
+/// What `archive` asks for: a new snapshot, everywhere.
+pub(crate) fn archive() -> Request {
+    Request { snapshots: Wanted::All, sends: Wanted::All, prune: true, note: Note::default() }
+}
+
+/// What `run` asks for: what is due.
+pub(crate) fn due() -> Request {
+    Request { snapshots: Wanted::Due, sends: Wanted::Due, ..archive() }
+}
+
 /// `home` to some targets, keeping some snapshots.
 pub(crate) fn policy(targets: &[&str], keep: u32) -> Policy {
     Policy {
         subvolumes: vec![SubvolumePolicy {
             name: home(),
+            schedule: calendar("hourly"),
             targets: targets.iter().map(|t| target(t)).collect(),
-            keep_snapshots: some(keep),
+            keep: newest(keep),
         }],
+        groups: Vec::new(),
         targets: targets.iter().map(|t| (target(t), archive_policy())).collect(),
         fulls: Fulls::WhenDue,
+        floor: newest(1),
+        limits: Limits { yellow: Line::Percent(15), red: Line::Percent(5) },
+        zone: TimeZone::UTC,
     }
 }
 
@@ -157,7 +190,8 @@ pub(crate) fn unfinished(n: u8, parent: Option<u8>) -> Unfinished {
 }
 
 pub(crate) fn observed(snapshots: Vec<LocalSnapshot>, targets: Vec<ObservedTarget>) -> Observed {
-    Observed { subvolumes: vec![ObservedSubvolume { name: home(), snapshots, targets }] }
+    let home = ObservedSubvolume { name: home(), snapshots, targets, room: None, nested: Vec::new() };
+    Observed { subvolumes: vec![home], open_hooks: Vec::new() }
 }
 
 /// The steps as people read them, with what they need.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use subvault_plan::archive::plan;
 use subvault_plan::gc;
 use subvault_plan::observed::{Observed, ObservedTarget, Unfinished};
 use subvault_plan::policy::Policy;
 use subvault_plan::restore;
+use subvault_plan::run::plan;
 
-use crate::fixtures::{at, chain, day, full_name, home, observed, policy, snap, unfinished};
+use crate::fixtures::{archive, at, chain, day, full_name, home, observed, policy, snap, unfinished};
 
 #[expect(clippy::disallowed_methods, reason = "the planner does no I/O, its golden files lie on a disk")]
 fn compare(file: &str, found: &str) {
@@ -21,7 +21,7 @@ fn compare(file: &str, found: &str) {
 }
 
 fn compare_plan(file: &str, policy: &Policy, seen: &Observed, now: i64) {
-    let plan = plan(policy, seen, day(now));
+    let plan = plan(policy, seen, &archive(), day(now));
     let mut text = String::new();
     for planned in &plan.steps {
         text.push_str(&format!("{}  ({})\n", planned.step, planned.because));

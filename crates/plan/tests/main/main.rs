@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall fail")]
 
-mod archive_table;
 mod calendar_oracle;
 mod fixtures;
 mod gc_properties;
@@ -13,6 +12,7 @@ mod keep_oracle;
 mod mutations;
 mod parent_table;
 mod restore_table;
+mod run_table;
 mod simulation;
 mod sizes_table;
 mod world;

@@ -34,6 +34,7 @@ fn rename(plan: &mut Plan, i: usize) -> bool {
         | Step::AbandonUpload { subvolume, .. }
         | Step::RepairPointer { subvolume, .. }
         | Step::DeleteSnapshot { subvolume, .. } => *subvolume = elsewhere(),
+        Step::BeginHook { .. } | Step::EndHook { .. } => return false,
     }
     true
 }
@@ -44,7 +45,7 @@ fn other_target(plan: &mut Plan, i: usize) -> bool {
             *target = "attic".parse().unwrap();
             true
         }
-        Step::TakeSnapshot { .. } | Step::DeleteSnapshot { .. } => false,
+        _ => false,
     }
 }
 
@@ -156,7 +157,7 @@ fn twice(plan: &mut Plan, i: usize) -> bool {
 
 /// A deletion before the stream that it must wait for.
 fn too_early(plan: &mut Plan, i: usize) -> bool {
-    let deletes = matches!(plan.steps[i].step, Step::DeleteSnapshot { .. }) && i > 0;
+    let deletes = matches!(plan.steps[i].step, Step::DeleteSnapshot { .. }) && !plan.steps[i].needs.is_empty();
     if deletes {
         let step = plan.steps.remove(i);
         plan.steps.insert(0, step);

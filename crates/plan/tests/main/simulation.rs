@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use subvault_model::ids::{ReceivedUuid, SnapshotUuid, TransactionId};
+use subvault_model::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
 use subvault_model::names::{StreamName, SubvolumeName, TargetName};
-use subvault_plan::archive::plan;
 use subvault_plan::check::check;
 use subvault_plan::observed::Observed;
 use subvault_plan::policy::Fulls;
+use subvault_plan::run::{Request, Wanted, plan};
 use subvault_plan::step::{Plan, Step, StepId};
 use subvault_plan::{gc, restore};
 
-use crate::fixtures::{DAY, target};
+use crate::fixtures::{DAY, archive, due, target};
 use crate::world::{Phase, Stored, World};
 
 /// Where a run meets trouble: at which step, how far into it, and whether the whole run dies of it.
@@ -28,6 +28,7 @@ pub(crate) struct Fault {
 pub(crate) enum Act {
     Wait(i64),
     Run {
+        request: Request,
         unreachable: BTreeSet<TargetName>,
         fulls: Fulls,
         faults: Vec<Fault>,
@@ -72,7 +73,15 @@ fn run() -> impl Strategy<Value = Act> {
         4 => Just(vec![]), 1 => Just(vec!["usb"]), 1 => Just(vec!["nas"]), 1 => Just(vec!["nas", "usb"])
     ];
     let fulls = prop_oneof![6 => Just(Fulls::WhenDue), 1 => Just(Fulls::Now)];
-    (unreachable, fulls, faults).prop_map(|(unreachable, fulls, faults)| Act::Run {
+    let request = prop_oneof![
+        4 => Just(archive()),
+        4 => Just(due()),
+        1 => Just(Request { snapshots: Wanted::No, sends: Wanted::No, ..archive() }),
+        1 => Just(Request { snapshots: Wanted::No, ..archive() }),
+        1 => Just(Request { sends: Wanted::No, prune: false, ..archive() }),
+    ];
+    (request, unreachable, fulls, faults).prop_map(|(request, unreachable, fulls, faults)| Act::Run {
+        request,
         unreachable: unreachable.into_iter().map(target).collect(),
         fulls,
         faults,
@@ -108,7 +117,7 @@ impl World {
     pub(crate) fn live(&mut self, act: &Act) {
         match act {
             Act::Wait(seconds) => self.seconds += seconds,
-            Act::Run { unreachable, fulls, faults } => self.archive(unreachable, *fulls, faults),
+            Act::Run { request, unreachable, fulls, faults } => self.archive(request, unreachable, *fulls, faults),
             Act::Gc { store, dies_after } => self.collect(*store, *dies_after),
             Act::ChangeSettings => self.settings = self.number(),
             Act::LosePointer(n) => self.nth_store(*n).pointer = None,
@@ -176,6 +185,7 @@ impl World {
                     copy.snapshot.received = copy.snapshot.received.or(received);
                     copy.snapshot.uuid = uuid;
                     copy.snapshot.ctransid = TransactionId(u64::from(number));
+                    copy.snapshot.id = SubvolumeId(u64::from(number));
                     copy.snapshot.read_only = true;
                     *held = vec![copy];
                 }
@@ -184,17 +194,19 @@ impl World {
         }
     }
 
-    fn archive(&mut self, unreachable: &BTreeSet<TargetName>, fulls: Fulls, faults: &[Fault]) {
+    fn archive(&mut self, request: &Request, unreachable: &BTreeSet<TargetName>, fulls: Fulls, faults: &[Fault]) {
         self.seconds += 1;
         let policy = subvault_plan::policy::Policy { fulls, ..self.policy.clone() };
         let observed = self.look(unreachable);
-        let plan = plan(&policy, &observed, self.now());
+        let plan = plan(&policy, &observed, request, self.now());
         assert_eq!(check(&plan, &observed), [""; 0], "{plan:#?}");
         let before = Before::of(self);
         let went_well = self.execute(&plan, faults);
         self.chains_go_on(&before, unreachable);
-        if went_well {
+        if went_well && *request == archive() {
             self.everything_was_archived(&before, unreachable, fulls);
+        }
+        if went_well && request.prune {
             self.snapshots_are_bounded(unreachable);
         }
     }
@@ -255,10 +267,14 @@ impl World {
                 |h: &&crate::world::Held| self.now().as_second() - h.snapshot.name.taken().as_second() < 40 * DAY;
             let held = &self.pool[&policy.name];
             let pinned = policy.targets.iter().any(|t| unreachable.contains(t));
-            let young = if pinned { held.iter().filter(young).count() } else { 0 };
-            let bound = policy.keep_snapshots.get() as usize + policy.targets.len();
-            assert!(held.len() - young <= bound, "{} has {} snapshots", policy.name, held.len());
-            assert!(!held.is_empty());
+            let odd = |h: &&crate::world::Held| {
+                let future = h.snapshot.name.taken() > self.now();
+                future || !h.snapshot.read_only || (pinned && young(h))
+            };
+            let odd = held.iter().filter(odd).count();
+            // The newest by the clock, and by the order of making; parents; and unfinished uploads.
+            let bound = 2 * policy.keep.newest.get() as usize + 2 * policy.targets.len();
+            assert!(held.len() - odd <= bound, "{} has {} snapshots", policy.name, held.len());
         }
     }
 
@@ -313,7 +329,7 @@ pub(crate) fn after(keep: u32, acts: &[Act]) -> (World, Observed, Plan) {
         world.live(act);
     }
     let observed = world.look(&BTreeSet::new());
-    let plan = plan(&world.policy, &observed, world.now());
+    let plan = plan(&world.policy, &observed, &archive(), world.now());
     (world, observed, plan)
 }
 
@@ -326,7 +342,8 @@ proptest! {
         // And in the end, two runs without trouble put everything right.
         for _ in 0..2 {
             world.seconds += 3600;
-            world.live(&Act::Run { unreachable: BTreeSet::new(), fulls: Fulls::WhenDue, faults: Vec::new() });
+            let (request, faults) = (archive(), Vec::new());
+            world.live(&Act::Run { request, unreachable: BTreeSet::new(), fulls: Fulls::WhenDue, faults });
         }
         for subvolume in world.policy.subvolumes.clone() {
             let newest = world.pool[&subvolume.name].iter().map(|h| h.content).max();
@@ -351,7 +368,7 @@ fn the_simulation_reaches_the_rare_cases() {
         let (world, _, plan) = after(1, &acts().new_tree(&mut runner).unwrap().current());
         for planned in &plan.steps {
             match &planned.step {
-                Step::TakeSnapshot { .. } => {}
+                Step::TakeSnapshot { .. } | Step::BeginHook { .. } | Step::EndHook { .. } => {}
                 Step::SendStream { resume: Some(_), parent: Some(_), .. } => seen[0] += 1,
                 Step::SendStream { resume: Some(_), .. } => seen[1] += 1,
                 Step::SendStream { parent: Some(_), .. } => seen[2] += 1,

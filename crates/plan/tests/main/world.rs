@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use subvault_model::bytesize::ByteSize;
-use subvault_model::ids::{ReceivedUuid, SnapshotUuid, TransactionId};
+use subvault_model::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
 use subvault_model::names::{SnapshotName, StreamKind, StreamName, SubvolumeName, TargetName};
+use subvault_model::note::Note;
 use subvault_model::stream::{Generation, StreamSummary};
 use subvault_model::subvolume::{LocalSnapshot, SnapshotIdentity};
 use subvault_plan::gc::{GcStep, SeenObject, SeenStore, SeenUpload};
 use subvault_plan::observed::{Observed, ObservedSubvolume, ObservedTarget, Unfinished};
-use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
+use subvault_plan::policy::{ArchivePolicy, Policy, SubvolumePolicy};
 use subvault_plan::step::{Parent, Step, StepId, Which};
 
-use crate::fixtures::{day, keys, some, target};
+use crate::fixtures::{archive_policy, calendar, day, keys, newest, policy, some, target};
 
 /// A snapshot and what is in it.
 #[derive(Debug, Clone)]
@@ -138,13 +139,14 @@ impl World {
         let subvolumes = [("home", &["nas", "usb"][..]), ("srv", &["nas"])].map(|(name, targets)| SubvolumePolicy {
             name: name.parse().unwrap(),
             targets: targets.iter().map(|t| target(t)).collect(),
-            keep_snapshots: some(keep),
+            schedule: calendar("hourly"),
+            keep: newest(keep),
         });
         let filled = |days| ArchivePolicy {
             full_every_days: days,
             keep_generations: some(keep.min(2)),
             minimum_storage_days: 2,
-            recipients: keys(),
+            ..archive_policy()
         };
         let pairs = subvolumes.iter().flat_map(|s| s.targets.iter().map(|t| (t.clone(), s.name.clone())));
         Self {
@@ -158,7 +160,7 @@ impl World {
             policy: Policy {
                 subvolumes: subvolumes.to_vec(),
                 targets: [(target("nas"), filled(Some(some(30)))), (target("usb"), filled(None))].into(),
-                fulls: Fulls::WhenDue,
+                ..policy(&[], keep)
             },
         }
     }
@@ -201,8 +203,10 @@ impl World {
             name: name.clone(),
             snapshots: held.iter().map(|h| h.snapshot.clone()).collect(),
             targets: self.stores.iter().filter_map(|entry| target(entry, name)).collect(),
+            room: None,
+            nested: Vec::new(),
         };
-        Observed { subvolumes: self.pool.iter().map(subvolume).collect() }
+        Observed { subvolumes: self.pool.iter().map(subvolume).collect(), open_hooks: Vec::new() }
     }
 
     fn find(&self, subvolume: &SubvolumeName, uuid: SnapshotUuid) -> &Held {
@@ -226,7 +230,8 @@ impl World {
             return Err(phase);
         }
         match step {
-            Step::TakeSnapshot { subvolume, name } => self.take(id, subvolume, name),
+            Step::TakeSnapshot { subvolume, name, .. } => self.take(id, subvolume, name),
+            Step::BeginHook { .. } | Step::EndHook { .. } => unreachable!("there are no hooks here"),
             Step::SendStream { .. } => return self.send(step, stop),
             Step::AbandonUpload { subvolume, target, stream } => {
                 let store = self.stores.get_mut(&(target.clone(), subvolume.clone())).unwrap();
@@ -253,9 +258,11 @@ impl World {
         let snapshot = LocalSnapshot {
             name: name.clone(),
             uuid,
+            id: SubvolumeId(u64::from(content)),
             received: self.inherits.get(subvolume).copied(),
             ctransid: TransactionId(u64::from(content)),
             read_only: true,
+            note: Note::default(),
         };
         let held = self.pool.get_mut(subvolume).unwrap();
         assert!(held.iter().all(|h| h.snapshot.name != *name), "{name} is there already");

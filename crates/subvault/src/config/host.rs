@@ -14,6 +14,8 @@ pub struct Host {
     pub name: Option<Spanned<HostName>>,
     /// Where journals, the audit log and the lock are.
     pub state: Option<PathBuf>,
+    /// The time zone by which calendars and retention go; the machine's if not said.
+    pub time_zone: Option<Spanned<String>>,
 }
 
 /// Where journals, the audit log and the lock are, unless said otherwise.

@@ -2,17 +2,23 @@
 //!
 //! Fails closed: a target without usable recipients is an error unless `encryption = "off"` is written in so many words.
 
-use std::collections::BTreeSet;
+mod together;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use subvault_archive::age_file::header::Recipient;
 use subvault_archive::frame::FRAME_BYTES;
 use subvault_archive::hash::Hash256;
 use subvault_archive::manifest::{Compression, HostIdentity};
 use subvault_host::identity;
-use subvault_jobs::setup::{Location, ProtocolChoice, ReadAheadChoice, Setup, SubvolumeSetup, TargetSetup, Unusable};
+use subvault_jobs::setup::{
+    Location, NestedChoice, ProtocolChoice, ReadAheadChoice, Setup, SubvolumeSetup, TargetSetup, Unusable,
+};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::names::{HostName, TargetName};
+use subvault_plan::calendar::Calendar;
 use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
 use subvault_plan::sizes::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, lanes, part_bytes};
 use subvault_store::{Key, S3Settings};
@@ -20,9 +26,9 @@ use toml::Spanned;
 
 use super::error::ConfigError;
 use super::s3::S3;
-use super::subvolume::SNAPSHOTS;
+use super::subvolume::{Nested, SNAPSHOTS, Subvolume};
 use super::target::{CompressionWord, EncryptionWord, ProtocolWord, Target};
-use super::{Document, credentials, host};
+use super::{Document, credentials, host, keep};
 
 /// The size of chunks, unless said otherwise: large enough that a bucket's price per request does not matter.
 const CHUNK_BYTES: ByteSize = ByteSize::gib(200);
@@ -36,9 +42,16 @@ pub fn resolve(document: &Document) -> Result<Setup, ConfigError> {
     let state = document.config.host.state.clone().unwrap_or_else(|| PathBuf::from(host::STATE));
     let targets = resolver.targets(&state)?;
     let (subvolumes, wanted) = resolver.subvolumes()?;
-    let policies = document.config.targets.iter().map(|t| (t.get_ref().name.clone(), archive_policy(t.get_ref())));
-    let policy = Policy { subvolumes: wanted, targets: policies.collect(), fulls: Fulls::WhenDue };
-    Ok(Setup { host: resolver.host()?, state, subvolumes, targets, policy })
+    let policy = Policy {
+        subvolumes: wanted,
+        groups: resolver.groups()?,
+        targets: resolver.archive_policies(),
+        fulls: Fulls::WhenDue,
+        floor: document.config.space.keep.clone().unwrap_or_default().over(&keep::usual_floor()),
+        limits: document.config.space.limits(),
+        zone: resolver.zone()?,
+    };
+    Ok(Setup { host: resolver.host()?, state, subvolumes, targets, hooks: resolver.hooks()?, policy })
 }
 
 struct Resolver<'a> {
@@ -58,10 +71,27 @@ impl Resolver<'_> {
         Ok(HostIdentity { name, machine: machine()? })
     }
 
+    fn zone(&self) -> Result<TimeZone, ConfigError> {
+        let Some(name) = &self.document.config.host.time_zone else { return Ok(TimeZone::system()) };
+        let hint = "say one such as `Europe/Berlin`, or `UTC`";
+        let unknown = |_| self.at(name, format!("there is no time zone `{}`", name.get_ref())).with_hint(hint);
+        TimeZone::get(name.get_ref()).map_err(unknown)
+    }
+
+    fn archive_policies(&self) -> BTreeMap<TargetName, ArchivePolicy> {
+        let usual = self.document.config.schedule.sends();
+        let of = |target: &Spanned<Target>| {
+            let target = target.get_ref();
+            (target.name.clone(), archive_policy(target, usual.clone()))
+        };
+        self.document.config.targets.iter().map(of).collect()
+    }
+
     fn subvolumes(&self) -> Result<(Vec<SubvolumeSetup>, Vec<SubvolumePolicy>), ConfigError> {
         let known: Vec<TargetName> = self.document.config.targets.iter().map(|t| t.get_ref().name.clone()).collect();
         let (mut setups, mut policies) = (Vec::new(), Vec::new());
         let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
+        let keep = self.document.config.keep.over(&keep::usual());
         for spanned in &self.document.config.subvolumes {
             let written = spanned.get_ref();
             if !names.insert(written.name.clone()) {
@@ -82,14 +112,28 @@ impl Resolver<'_> {
                 name: written.name.clone(),
                 path: written.path.clone(),
                 snapshots: written.snapshots.clone().unwrap_or_else(|| written.path.join(SNAPSHOTS)),
+                nested: match written.nested {
+                    Nested::Report => NestedChoice::Report,
+                    Nested::Include => NestedChoice::Include,
+                    Nested::Ignore => NestedChoice::Ignore,
+                },
             });
             policies.push(SubvolumePolicy {
                 name: written.name.clone(),
+                schedule: self.snapshot_schedule(written),
                 targets,
-                keep_snapshots: written.keep_snapshots,
+                keep: written.keep.over(&keep),
             });
         }
         Ok((setups, policies))
+    }
+
+    /// When its snapshots are taken: as it says itself, or its group, or the configuration as a whole.
+    fn snapshot_schedule(&self, written: &Subvolume) -> Option<Calendar> {
+        let groups = self.document.config.groups.iter().map(Spanned::get_ref);
+        let of_group = groups.filter(|g| g.subvolumes.iter().any(|s| *s.get_ref() == written.name));
+        let said = written.snapshot.clone().or_else(|| of_group.into_iter().find_map(|group| group.snapshot.clone()));
+        said.map_or_else(|| self.document.config.schedule.snapshots(), |when| when.0)
     }
 
     fn chosen(&self, chosen: &[Spanned<TargetName>], known: &[TargetName]) -> Result<Vec<TargetName>, ConfigError> {
@@ -269,8 +313,9 @@ fn as_recorded(key: &str) -> String {
     key.parse::<Recipient>().map_or_else(|_| key.to_owned(), |recipient| recipient.to_string())
 }
 
-fn archive_policy(target: &Target) -> ArchivePolicy {
+fn archive_policy(target: &Target, usual: Option<Calendar>) -> ArchivePolicy {
     ArchivePolicy {
+        schedule: target.schedule.clone().map_or(usual, |when| when.0),
         full_every_days: target.full_every_days.0,
         keep_generations: target.keep_generations,
         minimum_storage_days: target.minimum_storage_days,

@@ -1,11 +1,13 @@
 //! `[[subvolume]]`: what is looked after.
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_model::names::{HookName, SubvolumeName, TargetName};
 use toml::Spanned;
+
+use super::keep::Keep;
+use super::schedule::When;
 
 /// A subvolume.
 #[derive(Debug, Deserialize)]
@@ -17,9 +19,17 @@ pub struct Subvolume {
     pub path: PathBuf,
     /// Where its snapshots are; `.subvault` inside of it if not said.
     pub snapshots: Option<PathBuf>,
-    /// How many of its snapshots stay on the pool.
-    #[serde(default = "default_keep")]
-    pub keep_snapshots: NonZeroU32,
+    /// When its snapshots are taken.
+    pub snapshot: Option<When>,
+    /// Which of its snapshots stay.
+    #[serde(default)]
+    pub keep: Keep,
+    /// What is done about the subvolumes inside of it.
+    #[serde(default)]
+    pub nested: Nested,
+    /// What runs before and after.
+    #[serde(default)]
+    pub hooks: Vec<Spanned<HookName>>,
     /// Where it is archived to; everywhere if not said.
     pub targets: Option<Vec<Spanned<TargetName>>>,
 }
@@ -27,6 +37,15 @@ pub struct Subvolume {
 /// The directory for snapshots inside a subvolume, unless said otherwise.
 pub const SNAPSHOTS: &str = ".subvault";
 
-fn default_keep() -> NonZeroU32 {
-    NonZeroU32::MIN.saturating_add(2)
+/// `nested = "report"`, `"include"` or `"ignore"`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nested {
+    /// A run says that they are not part of its snapshots.
+    #[default]
+    Report,
+    /// They are looked after as it is, under names of their own.
+    Include,
+    /// Nothing.
+    Ignore,
 }

@@ -11,6 +11,7 @@ use subvault_model::names::TargetName;
 use toml::Spanned;
 
 use super::s3::S3;
+use super::schedule::When;
 
 /// A target.
 #[derive(Debug, Deserialize)]
@@ -22,6 +23,8 @@ pub struct Target {
     pub directory: Option<PathBuf>,
     /// … or a bucket.
     pub s3: Option<S3>,
+    /// When a run sends there.
+    pub schedule: Option<When>,
     /// Who can read it: age recipients.
     #[serde(default)]
     pub recipients: Vec<Spanned<String>>,

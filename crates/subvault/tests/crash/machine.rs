@@ -87,7 +87,7 @@ impl Machine {
         let [state, home, snapshots, store] = ["state", "home", "snapshots", "store"].map(|name| machine.on_disk(name));
         let config = format!(
             "[host]\nname = \"laptop\"\nstate = {state:?}\n[[subvolume]]\nname = \"home\"\npath = {home:?}\n\
-            snapshots = {snapshots:?}\nkeep_snapshots = {KEEP}\n[[target]]\nname = \"disk\"\ndirectory = {store:?}\n\
+            snapshots = {snapshots:?}\nkeep = {{ newest = {KEEP}, hourly = 0, daily = 0, weekly = 0, monthly = 0 }}\n[[target]]\nname = \"disk\"\ndirectory = {store:?}\n\
             recipients = [\"{recipient}\"]\n{LINES}"
         );
         fs::write(machine.config(), config).unwrap();

@@ -32,14 +32,14 @@ fn mistakes_in_the_configuration_are_shown_where_they_are() {
     let off = "encryption = \"off\"";
     let cases: [(String, &str); 9] = [
         (
-            config(&world, "", "keep_snapshot = 3", off),
-            "error: DIR/subvault.toml:9:1: unknown key `keep_snapshot`\n   |\n 9 | keep_snapshot = 3\n   | ^^^^^^^^^^^^^\n  \
-            → did you mean `keep_snapshots`?\n",
+            config(&world, "", "target = []", off),
+            "error: DIR/subvault.toml:9:1: unknown key `target`\n   |\n 9 | target = []\n   | ^^^^^^\n  \
+            → did you mean `targets`?\n",
         ),
         (
             config(&world, "colour = 1", "", off),
             "error: DIR/subvault.toml:4:1: unknown key `colour`\n   |\n 4 | colour = 1\n   | ^^^^^^\n  \
-            → the keys here are name, state\n",
+            → the keys here are name, state, time_zone\n",
         ),
         (
             config(&world, "", "targets = [\"disc\"]", off),

@@ -174,7 +174,7 @@ impl World {
         let (home, snapshots) = (self.home(), self.snapshots());
         let text = format!(
             "[host]\nname = \"laptop\"\nstate = {state:?}\n\n[[subvolume]]\nname = \"home\"\npath = {home:?}\n\
-            snapshots = {snapshots:?}\nkeep_snapshots = {keep}\n{subvolumes}\n{targets}"
+            snapshots = {snapshots:?}\nkeep = {{ newest = {keep}, hourly = 0, daily = 0, weekly = 0, monthly = 0 }}\n{subvolumes}\n{targets}"
         );
         fs::write(self.config(), text).unwrap();
     }

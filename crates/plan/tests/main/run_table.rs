@@ -1,4 +1,4 @@
-//! Archive plans, one row per situation: the steps as people read them, with what each needs.
+//! Plans of runs, one row per situation: the steps as people read them, with what each needs.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +7,18 @@ use subvault_model::ids::TransactionId;
 use subvault_model::names::SnapshotName;
 use subvault_model::stream::Generation;
 use subvault_model::subvolume::LocalSnapshot;
-use subvault_plan::archive::plan;
 use subvault_plan::check::check;
 use subvault_plan::observed::{Observed, ObservedTarget, Unfinished};
 use subvault_plan::policy::{Fulls, Policy};
+use subvault_plan::run::plan;
 use subvault_plan::step::Plan;
 
-use crate::fixtures::{after, at, chain, day, full, full_name, lines, observed, policy, snap, target, unfinished};
+use crate::fixtures::{
+    after, archive, at, chain, day, full, full_name, lines, observed, policy, snap, target, unfinished,
+};
 
 fn decide(situation: &str, policy: &Policy, observed: &Observed, now: Timestamp) -> Plan {
-    let plan = plan(policy, observed, now);
+    let plan = plan(policy, observed, &archive(), now);
     assert_eq!(check(&plan, observed), [""; 0], "{situation}");
     plan
 }
@@ -165,7 +167,7 @@ fn uploads_that_are_given_up() {
     ] {
         let seen = observed(snapshots, vec![nas_with(unfinished)]);
         expect(situation, &keep, &seen, 5, &[take, give_up, then]);
-        assert_eq!(plan(&keep, &seen, day(5)).steps[1].because, because, "{situation}");
+        assert_eq!(plan(&keep, &seen, &archive(), day(5)).steps[1].because, because, "{situation}");
     }
     let asked = Policy { fulls: Fulls::Now, ..keep };
     let seen = observed(vec![snap(2), snap(3)], vec![nas_with(usual())]);
@@ -226,22 +228,21 @@ fn several_targets() {
 fn a_target_that_cannot_be_seen_pins_for_a_while() {
     let two = policy(&["nas", "usb"], 1);
     let seen = observed(vec![snap(1), snap(2)], vec![nas()]);
-    let note =
-        "home: nothing goes to usb in this run; no snapshot of the last 40 days is deleted, in case usb needs it";
+    let note = "home: usb was not looked at; no snapshot of the last 40 days is deleted, in case it needs it";
     let plan = decide("soon", &two, &seen, day(3));
     assert_eq!(lines(&plan), [TAKE, ON]);
     assert_eq!(plan.notes, [note]);
     let plan = decide("late", &two, &seen, day(41));
     assert_eq!(lines(&plan)[2..], ["2 delete    snapshot home.20260102T000000Z [0]"]);
     assert_eq!(plan.notes, [note]);
-    assert_eq!(plan.steps[2].because, "it is 40 days old; if it was the parent for usb, that will need a full");
+    assert_eq!(plan.steps[2].because, "no rule keeps it; if it was the parent for usb, that will need a full");
     let alone = observed(vec![snap(1), snap(2)], vec![]);
     expect("none can be seen", &two, &alone, 3, &[TAKE]);
     // Every target that was seen resumes, so no snapshot is taken; the one that was not seen still pins.
     let resumes = observed(vec![snap(1), snap(2), snap(3)], vec![nas_with(unfinished(3, Some(2)))]);
     let resume = "0 resume    home → nas, incremental, generation 1.2, from home.20260103T000000Z []";
     expect("the others resume", &two, &resumes, 5, &[resume]);
-    expect("the others resume, late", &two, &resumes, 41, &[resume, "1 delete    snapshot home.20260102T000000Z [0]"]);
+    expect("the others resume, late", &two, &resumes, 41, &[resume, "1 delete    snapshot home.20260102T000000Z []"]);
 }
 
 #[test]
@@ -250,7 +251,7 @@ fn the_last_number_does_not_end_the_run() {
     let last = subvault_model::stream::StreamSummary { generation: Generation(u32::MAX), ..full(1, 1) };
     let seen = observed(vec![snap(2)], vec![nas(), at("usb", vec![last])]);
     let plan = decide("the last generation", &two, &seen, day(3));
-    assert_eq!(lines(&plan), [TAKE, ON]);
+    assert_eq!(lines(&plan), [TAKE, ON, "2 delete    snapshot home.20260103T000000Z [0 1]"]);
     assert_eq!(
         plan.notes[0],
         format!("home: {} has a stream with the highest number there is; none can follow", target("usb"))

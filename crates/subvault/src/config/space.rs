@@ -1,0 +1,58 @@
+//! `[space]`: when a pool is short of space, and what stays then.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer};
+use subvault_model::bytesize::ByteSize;
+use subvault_plan::space::{Limits, Line};
+
+use super::keep::Keep;
+
+/// When a pool is short of space.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Space {
+    /// Below it, snapshots that are taken often go earlier.
+    pub yellow: Option<Below>,
+    /// Below it, all but the floor go.
+    pub red: Option<Below>,
+    /// What stays however short space is.
+    pub keep: Option<Keep>,
+}
+
+/// `"15 %"` or `"20 GiB"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Below(pub Line);
+
+impl FromStr for Below {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(share) = text.strip_suffix('%') else {
+            let size = text.parse::<ByteSize>();
+            return size.map(|size| Self(Line::Bytes(size))).map_err(|_| wrong(text));
+        };
+        let percent = share.trim().parse::<u8>().ok().filter(|percent| *percent <= 100);
+        percent.map(|percent| Self(Line::Percent(percent))).ok_or_else(|| wrong(text))
+    }
+}
+
+fn wrong(text: &str) -> String {
+    format!("`{text}` is no amount of free space: say \"15 %\" or \"20 GiB\"")
+}
+
+impl<'de> Deserialize<'de> for Below {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Space {
+    /// The lines.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            yellow: self.yellow.map_or(Line::Percent(15), |below| below.0),
+            red: self.red.map_or(Line::Percent(5), |below| below.0),
+        }
+    }
+}
