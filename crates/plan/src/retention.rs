@@ -102,7 +102,8 @@ pub(crate) fn prune(
     let candidate = |s: &&LocalSnapshot| Candidate { taken: s.name.taken(), order: s.id.0, tags: s.note.tags.clone() };
     let mut candidates: Vec<Candidate> = snapshots.iter().map(candidate).collect();
     candidates.extend(taken.map(|_| Candidate { taken: now, order: u64::MAX, tags: Default::default() }));
-    for (snapshot, rules) in snapshots.into_iter().zip(judge(&rules, &candidates, now, &policy.zone)) {
+    for (snapshot, mut rules) in snapshots.into_iter().zip(judge(&rules, &candidates, now, &policy.zone)) {
+        rules.sort();
         let mut because: Vec<String> = rules.iter().map(ToString::to_string).collect();
         because.extend(claims.stays.get(&snapshot.uuid).into_iter().flatten().cloned());
         because.extend(for_the_unseen(claims, snapshot, now));
@@ -130,7 +131,7 @@ fn announce(plan: &mut Plan, wanted: &SubvolumePolicy, claims: &Claims, pressure
     match pressure {
         Pressure::None => {}
         Pressure::Yellow => {
-            plan.notes.push(format!("{name}: space gets short on its pool, so fewer hours and days are kept"))
+            plan.notes.push(format!("{name}: space gets short on its pool, so fewer hours and days are kept"));
         }
         Pressure::Red => {
             plan.notes.push(format!("{name}: space is about to run out on its pool, so only the least is kept"));

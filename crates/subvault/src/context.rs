@@ -6,6 +6,7 @@ use serde::Serialize;
 use subvault_host::clock;
 use subvault_host::lock::RunLock;
 use subvault_jobs::audit::{Audit, make_directory};
+use subvault_jobs::nested;
 use subvault_jobs::setup::Setup;
 use subvault_model::monitor::{Event, Monitor};
 
@@ -45,7 +46,9 @@ impl Context {
     /// When it cannot be used.
     pub fn setup(&self) -> Result<Setup, Failure> {
         let document = config::load(&self.config)?;
-        Ok(config::resolve(&document)?)
+        let mut setup = config::resolve(&document)?;
+        nested::include(&mut setup, &self.monitor);
+        Ok(setup)
     }
 
     /// Begins a run that changes things: takes the lock, tells of a run that died, tries out new buckets.

@@ -6,8 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a test cannot go on without what it asks for")]
 
 mod damage;
+mod databases;
 mod faults;
 mod gc;
+mod hooks;
 mod inputs;
 mod json;
 mod lost;
@@ -16,6 +18,7 @@ mod memory;
 mod oracle;
 mod recovery;
 mod runs;
+mod schedule;
 mod servers;
 mod stores;
 mod tree;

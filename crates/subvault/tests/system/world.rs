@@ -61,6 +61,12 @@ pub(crate) fn subvault(config: &Path, args: &[&str]) -> Ran {
     finish(prepare(&mut command, config).args(args))
 }
 
+/// The same, with more in its environment, and without somebody in between who changes how it ends.
+pub(crate) fn subvault_with(config: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
+    let mut command = Command::new(PROGRAM);
+    finish(prepare(&mut command, config).args(args).envs(environment.iter().copied()))
+}
+
 fn prepare<'a>(command: &'a mut Command, config: &Path) -> &'a mut Command {
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_PROFILE", "SUBVAULT_CRASH_AT"] {
         command.env_remove(name);
