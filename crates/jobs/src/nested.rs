@@ -67,7 +67,7 @@ pub fn include(setup: &mut Setup, monitor: &dyn Monitor) {
         match finder.inside(&outer) {
             Ok(found) => found.iter().for_each(|inner| add(setup, &outer, inner, monitor)),
             Err(error) => {
-                monitor.event(Event::Warning(format!("subvolumes inside of {}: {}", outer.name, chain(&error))))
+                monitor.event(Event::Warning(format!("subvolumes inside of {}: {}", outer.name, chain(&error))));
             }
         }
     }
