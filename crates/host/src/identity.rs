@@ -101,6 +101,29 @@ pub(crate) fn process_start(pid: u32) -> Option<u64> {
     fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
+/// What tells this process from every other one, those of other boots included; fit for names of files.
+///
+/// # Errors
+/// Without `/proc`.
+pub fn process_mark() -> Result<String> {
+    let pid = std::process::id();
+    Ok(format!("{}-{pid}-{}", this_boot()?, process_start(pid).unwrap_or(0)))
+}
+
+/// Whether the process with this mark still runs; `None` for what is no mark.
+#[must_use]
+pub fn is_running(mark: &str) -> Option<bool> {
+    let mut parts = mark.split('-');
+    let (boot, pid, start) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    (parts.next().is_none() && boot.len() == 8)
+        .then(|| this_boot().is_ok_and(|now| now == boot) && process_start(pid) == Some(start))
+}
+
+/// Enough of the boot's id to tell one boot from the others.
+fn this_boot() -> Result<String> {
+    Ok(boot_id()?.chars().take(8).collect())
+}
+
 /// The value of a line like `VmHWM:   1234 kB`.
 fn kib_in(path: &str, name: &str) -> Result<ByteSize> {
     let kib =
@@ -133,6 +156,18 @@ mod tests {
             (b"../x", "x"),
         ] {
             assert_eq!(plain_hostname(OsStr::from_bytes(name)), plain);
+        }
+    }
+
+    #[test]
+    fn a_mark_is_of_one_process_of_one_boot() {
+        let mark = process_mark().unwrap();
+        assert_eq!(is_running(&mark), Some(true));
+        let (_, rest) = mark.split_once('-').unwrap();
+        assert_eq!(is_running(&format!("00000000-{rest}")), Some(false));
+        assert_eq!(is_running(&format!("{}-1-1", &mark[..8])), Some(false));
+        for text in ["", "x", "00000000-1", "00000000-1-2-3", "0-1-2"] {
+            assert_eq!(is_running(text), None, "{text}");
         }
     }
 

@@ -11,6 +11,7 @@ pub mod identity;
 #[expect(unsafe_code, reason = "ioctls take pointers; every other module is safe code")]
 pub mod ioctl;
 pub mod lock;
+pub mod look;
 pub mod mounts;
 pub mod pace;
 pub mod pool;

@@ -33,6 +33,15 @@ pub enum JobError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Snapshots could not be compared.
+    #[error("cannot compare {what}")]
+    Compare {
+        /// What.
+        what: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A file or directory of our own.
     #[error("cannot {what} {path}")]
     File {
@@ -98,6 +107,7 @@ impl JobError {
                 Kind::Damaged
             }
             Self::NoRestore(_) | Self::Receive { .. } | Self::File { .. } | Self::Stale(_) => Kind::Unavailable,
+            Self::Compare { .. } => Kind::Unavailable,
             Self::Refused { .. } => Kind::Refused,
             Self::Unusable { .. } => Kind::Config,
             Self::Bug(_) => Kind::Bug,
@@ -125,7 +135,7 @@ impl JobError {
             }
             Self::Stale(_) => Some("run it again: the next run plans anew".to_owned()),
             Self::Bug(_) => Some("please report this".to_owned()),
-            Self::Host(_) | Self::Receive { .. } | Self::File { .. } => None,
+            Self::Host(_) | Self::Receive { .. } | Self::File { .. } | Self::Compare { .. } => None,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod bench;
 mod claim;
 pub mod content;
+pub mod diff;
 pub mod driver;
 pub mod error;
 pub mod gc;

@@ -4,7 +4,7 @@
 //! `SUBVAULT_CRASH_AT=name` or `name:3` dies at that point (the third time it is passed) as by `kill -9`: no
 //! destructor runs, nothing is flushed.
 
-/// Every named point, in the order in which archiving and restoring pass them; the harness walks them all.
+/// Every named point, in the order in which archiving, restoring and comparing pass them; tests walk them all.
 pub const POINTS: &[&str] = &[
     "hook-opening",
     "hook-begun",
@@ -31,6 +31,7 @@ pub const POINTS: &[&str] = &[
     "restore-copied",
     "restore-cleaned",
     "restore-placed",
+    "diff-snapshot-taken",
 ];
 
 /// Passes the named point.

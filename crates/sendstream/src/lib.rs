@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod attributes;
+pub mod changes;
 mod check;
 pub mod command;
 pub mod decode;

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod bench;
 pub mod completions;
+pub mod diff;
 pub mod gc;
 pub mod init;
 pub mod list;

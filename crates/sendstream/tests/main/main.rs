@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall fail")]
 
 mod btrfs;
+mod changes;
 mod commands;
 mod damage;
 mod dump;

@@ -34,6 +34,8 @@ fn share(percent: usize) -> usize {
 const ARCHIVING: &[&str] = &["snapshot-", "journal-", "upload-", "part-", "chunk-", "stream-", "manifest-", "pointer-"];
 const RESTORING: &[&str] = &["restore-"];
 const COLLECTING: &[&str] = &["gc-"];
+/// Points that the tests of the whole program kill at.
+const ELSEWHERE: &[&str] = &["diff-"];
 
 /// The points of a command, each at its first, second and fifth passing.
 fn named(prefixes: &[&str]) -> Vec<Vec<String>> {
@@ -55,6 +57,6 @@ fn at_each(points: &[Vec<String>], mut kill: impl FnMut(&Death) -> bool) -> usiz
 
 #[test]
 fn every_named_point_belongs_to_a_test() {
-    let prefixes = [ARCHIVING, RESTORING, COLLECTING].concat();
+    let prefixes = [ARCHIVING, RESTORING, COLLECTING, ELSEWHERE].concat();
     assert!(POINTS.iter().all(|point| prefixes.iter().any(|prefix| point.starts_with(prefix))));
 }

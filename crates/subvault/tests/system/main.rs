@@ -7,6 +7,7 @@
 
 mod damage;
 mod databases;
+mod diff;
 mod faults;
 mod gc;
 mod hooks;
