@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod foreground;
 pub mod hook;
 pub mod identity;
 #[expect(unsafe_code, reason = "ioctls take pointers; every other module is safe code")]

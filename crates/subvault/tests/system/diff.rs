@@ -197,7 +197,8 @@ fn changed() -> World {
 fn lines_say_what_differs_since_the_newest_snapshot() {
     let world = changed();
     let snapshot = &world.snapshot_names()[0];
-    let before = describe(&world.pool.path());
+    let subvolumes = || tool(&["btrfs", "subvolume", "list", text(&world.pool.path())]).lines().count();
+    let before = (subvolumes(), describe(&world.home()));
     let ran = world.run(&["diff", "home"]).expect(0);
     let lines: Vec<String> =
         ran.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -224,7 +225,7 @@ fn lines_say_what_differs_since_the_newest_snapshot() {
         let tail = |text: &str| text.split_once("B ").map_or(text.to_owned(), |(_, tail)| tail.to_owned());
         assert_eq!((sign, tail(&rest)), (expected_sign, tail(&expected_rest)), "{}", ran.out);
     }
-    assert!(before == describe(&world.pool.path()), "something was left behind");
+    assert!(before == (subvolumes(), describe(&world.home())), "something was left behind");
     assert_eq!(names(&world.snapshots()).len(), 1);
     // The same between two snapshots, by name, by moment and by path.
     world.archive();
