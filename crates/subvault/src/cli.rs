@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{archive, bench, completions, diff, gc, init, list, man, prune, restore, run, snapshot, verify};
+use crate::commands::{
+    archive, around, bench, completions, diff, gc, init, list, man, prune, restore, run, snapshot, verify,
+};
 use crate::config;
 use crate::context::Context;
 use crate::exit::{self, Exit};
@@ -44,6 +46,8 @@ pub enum Command {
     Archive(archive::Args),
     /// Show snapshots and archived streams as one timeline
     List(list::Args),
+    /// Run a command between two snapshots
+    Around(around::Args),
     /// Show what differs between two snapshots, or since one
     Diff(diff::Args),
     /// Bring a subvolume back
@@ -81,6 +85,7 @@ impl Command {
             Self::Prune(args) => prune::run(args, context),
             Self::Archive(args) => archive::run(args, context),
             Self::List(args) => list::run(args, context),
+            Self::Around(args) => around::run(args, context),
             Self::Diff(args) => diff::run(args, context),
             Self::Restore(args) => restore::run(args, context),
             Self::Verify(args) => verify::run(args, context),

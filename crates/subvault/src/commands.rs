@@ -1,6 +1,7 @@
 //! The verbs, a module each: what it takes, which job it calls, how its answer looks.
 
 pub mod archive;
+pub mod around;
 pub mod bench;
 pub mod completions;
 pub mod diff;

@@ -9,19 +9,38 @@ use subvault_model::error::Kind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// All was done.
-    Good = 0,
+    Good,
     /// The command line or the configuration is wrong.
-    Usage = 1,
+    Usage,
     /// Some of it was done.
-    SomeFailed = 2,
+    SomeFailed,
     /// Nothing was done.
-    NothingDone = 3,
+    NothingDone,
     /// Another run is at work.
-    Locked = 4,
+    Locked,
     /// Data is damaged.
-    Damaged = 5,
+    Damaged,
     /// A mistake in subvault.
-    Bug = 70,
+    Bug,
+    /// As a program did that was run in our place.
+    Program(u8),
+}
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Usage => 1,
+            Self::SomeFailed => 2,
+            Self::NothingDone => 3,
+            Self::Locked => 4,
+            Self::Damaged => 5,
+            Self::Bug => 70,
+            Self::Program(code) => code,
+        }
+    }
 }
 
 /// The codes as `--help` and the manual show them.
@@ -59,6 +78,6 @@ impl From<Verdict> for Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }

@@ -37,14 +37,18 @@ Examples:
   subvault diff home --summary                       by top directories
   subvault diff home --content -- notes/todo.txt     the lines that differ
   subvault diff ~/notes/todo.txt                     the same, since the newest snapshot
+  subvault diff --pair last                          what the command after `subvault around --` changed
   subvault diff /.snapshots/4/snapshot /.snapshots/9/snapshot")]
 pub struct Args {
     /// What was before; a file of a configured subvolume shows what differs in it since the newest snapshot
-    #[arg(value_name = "FROM")]
-    from: OsString,
+    #[arg(value_name = "FROM", required_unless_present = "pair")]
+    from: Option<OsString>,
     /// What came after
     #[arg(value_name = "TO")]
     to: Option<OsString>,
+    /// What `subvault around` saw: before and after its command; ID is what it told, or `last`
+    #[arg(long, value_name = "ID", conflicts_with_all = ["from", "content"])]
+    pair: Option<String>,
     /// Show the lines that differ in the files PATH
     #[arg(long, requires = "paths", conflicts_with = "summary")]
     content: bool,
@@ -62,15 +66,17 @@ pub struct Args {
 /// When the two cannot be compared.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let sides = Sides::new(context);
-    if let Some((from, to, path)) = sides.of_file(args.from.as_ref(), args.to.is_some() || !args.paths.is_empty())? {
+    let Some(from) = &args.from else {
+        return pairs(&sides.pair(args.pair.as_deref().unwrap_or("last"))?, args, context);
+    };
+    if let Some((from, to, path)) = sides.of_file(from.as_ref(), args.to.is_some() || !args.paths.is_empty())? {
         return contents(&from, &to, &[path], context);
     }
-    let (from, to) = sides.open(&args.from, args.to.as_deref())?;
-    let paths: Vec<FilePath> = args.paths.iter().map(|path| inside(path, &[&to, &from])).collect::<Result<_, _>>()?;
+    let (from, to) = sides.open(from, args.to.as_deref())?;
     if args.content {
-        return contents(&from, &to, &paths, context);
+        return contents(&from, &to, &inside(&args.paths, &[&to, &from])?, context);
     }
-    let report = diff::compare(&from, &to, &paths)?;
+    let report = diff::compare(&from, &to, &inside(&args.paths, &[&to, &from])?)?;
     if args.summary {
         let summary = words::summary(&report);
         context.answer(&summary, || words::summarize(&summary))?;
@@ -80,8 +86,28 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
+/// Each subvolume of a pair.
+fn pairs(pairs: &[(Side, Side)], args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let mut reports = Vec::new();
+    for (from, to) in pairs {
+        reports.push(diff::compare(from, to, &inside(&args.paths, &[to, from])?)?);
+    }
+    if args.summary {
+        let summaries: Vec<_> = reports.iter().map(words::summary).collect();
+        context.answer(&summaries, || summaries.iter().map(words::summarize).collect())?;
+    } else {
+        context.answer(&reports, || reports.iter().map(words::describe).collect())?;
+    }
+    Ok(Exit::Good)
+}
+
+/// Paths as they are inside the subvolume.
+fn inside(paths: &[PathBuf], sides: &[&Side]) -> Result<Vec<FilePath>, Failure> {
+    paths.iter().map(|path| one_inside(path, sides)).collect()
+}
+
 /// A path as it is inside the subvolume: absolute ones must lie in one of the sides.
-fn inside(path: &Path, sides: &[&Side]) -> Result<FilePath, Failure> {
+fn one_inside(path: &Path, sides: &[&Side]) -> Result<FilePath, Failure> {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Component;
     let relative = match sides.iter().find_map(|side| path.strip_prefix(side.location()).ok()) {

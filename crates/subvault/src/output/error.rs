@@ -11,7 +11,7 @@ pub fn show(failure: &Failure, as_json: bool) {
     let text = chain(failure);
     let hint = failure.hint();
     if as_json {
-        let value = json!({ "error": text, "hint": hint, "exit_code": failure.exit() as u8 });
+        let value = json!({ "error": text, "hint": hint, "exit_code": failure.exit().code() });
         note(&value.to_string());
         return;
     }

@@ -29,7 +29,7 @@ fn keys(value: &Value) -> String {
 
 /// What the keys of an answer are.
 fn answered(world: &World, args: &[&str], code: i32) -> String {
-    keys(&world.run(&[args, &["--json", "--quiet"]].concat()).expect(code).json())
+    keys(&world.run(&[&["--json", "--quiet"], args].concat()).expect(code).json())
 }
 
 #[test]
@@ -51,6 +51,9 @@ fn answers_have_the_keys_that_scripts_rely_on() {
     note("restore --dry-run", answered(&world, &[&restore[..], &["--dry-run"]].concat(), 0));
     note("restore", answered(&world, &restore, 0));
     note("init --dry-run", answered(&world, &["init", "--dry-run"], 0));
+    world.write("more", 1000);
+    note("diff", answered(&world, &["diff", "home"], 0));
+    note("around", answered(&world, &["around", "--", "true"], 0));
     let refused = world.run(&[&restore[..], &["--json"]].concat()).expect(3);
     assert_eq!(refused.out, "");
     note("an error", keys(&serde_json::from_str(&refused.err).unwrap()));
@@ -85,6 +88,7 @@ fn a_dry_run_changes_nothing() {
     nothing_changes(&["archive", "-n"]);
     nothing_changes(&["archive", "-n", "--full"]);
     nothing_changes(&["gc", "--dry-run"]);
+    nothing_changes(&["around", "--dry-run", "--", "false"]);
     nothing_changes(&["restore", "home", "--dry-run", "--to", text(&to), "-i", text(&key)]);
     nothing_changes(&["init", "--dry-run"]);
     nothing_changes(&["list"]);

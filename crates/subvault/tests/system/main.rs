@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test cannot go on without what it asks for")]
 
+mod around;
 mod damage;
 mod databases;
 mod diff;

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use subvault_jobs::diff::Side;
 use subvault_jobs::setup::{Setup, SubvolumeSetup};
+use subvault_jobs::snapshot;
 use subvault_model::file_path::FilePath;
 use subvault_model::names::{SnapshotName, SubvolumeName};
+use subvault_model::note::{Pair, Side as PairSide};
 
 use crate::commands::archive::no_subvolume;
 use crate::context::Context;
@@ -85,6 +87,31 @@ impl<'a> Sides<'a> {
                 Err(Failure::usage(what, "name two snapshots: subvault diff FROM TO --content -- FILE"))
             }
         }
+    }
+
+    /// Before and after the command of a pair, for each subvolume; where there is no snapshot after it, the present.
+    pub(super) fn pair(&self, id: &str) -> Result<Vec<(Side, Side)>, Failure> {
+        let setup = self.setup()?;
+        let mut found: Vec<(&SubvolumeSetup, SnapshotName, Pair)> = Vec::new();
+        for subvolume in &setup.subvolumes {
+            let existing = snapshot::existing(subvolume)?.into_iter();
+            found.extend(existing.filter_map(|snapshot| Some((subvolume, snapshot.name, snapshot.note.pair?))));
+        }
+        let newest = found.iter().max_by_key(|(_, name, pair)| (name.taken(), &pair.id));
+        let id = if id == "last" { newest.map(|(_, _, pair)| pair.id.as_str()) } else { Some(id) };
+        let of =
+            |side: PairSide| found.iter().filter(move |(_, _, pair)| pair.side == side && Some(pair.id.as_str()) == id);
+        let mut pairs = Vec::new();
+        for (subvolume, name, _) in of(PairSide::Before) {
+            let after = of(PairSide::After).find(|(other, ..)| other.name == subvolume.name);
+            let to = after.map_or_else(|| Side::present(subvolume), |(_, name, _)| Side::snapshot(subvolume, name));
+            pairs.push((Side::snapshot(subvolume, name)?, to?));
+        }
+        if pairs.is_empty() {
+            let what = "there is no such pair of snapshots";
+            return Err(Failure::usage(what, "`subvault around -- CMD` takes one, and tells its ID"));
+        }
+        Ok(pairs)
     }
 
     fn setup(&self) -> Result<&Setup, Failure> {
