@@ -5,6 +5,7 @@
 //! project is in `ioctl`. It must never print, and never take a name for UTF-8.
 
 pub mod clock;
+pub mod copy;
 pub mod error;
 pub mod foreground;
 pub mod hook;

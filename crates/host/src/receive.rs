@@ -13,7 +13,7 @@ mod data;
 mod dirs;
 mod error;
 mod hand;
-mod inode;
+pub(crate) mod inode;
 mod job;
 mod lzo;
 mod paths;

@@ -8,6 +8,7 @@
 
 mod info;
 mod listing;
+mod located;
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,6 +21,7 @@ use subvault_model::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId
 
 pub use info::SubvolumeInfo;
 pub use listing::ListedSubvolume;
+pub use located::{Located, locate};
 
 use crate::error::{HostError, HostErrorKind, Result};
 use crate::ioctl;

@@ -8,11 +8,13 @@
 pub mod archive;
 pub mod audit;
 pub mod bench;
+pub mod bring_back;
 mod claim;
 pub mod content;
 pub mod diff;
 pub mod driver;
 pub mod error;
+pub mod fetched;
 pub mod gc;
 pub mod nested;
 pub mod note;
@@ -25,3 +27,4 @@ pub mod snapshot;
 pub mod throughput;
 pub mod timeline;
 pub mod verify;
+pub mod versions;

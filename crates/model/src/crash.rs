@@ -32,6 +32,14 @@ pub const POINTS: &[&str] = &[
     "restore-cleaned",
     "restore-placed",
     "diff-snapshot-taken",
+    "copy-begun",
+    "copy-filled",
+    "copy-exchanged",
+    "copy-placed",
+    "undo-rewritten",
+    "undo-renamed",
+    "undo-exchanged",
+    "undo-removed",
 ];
 
 /// Passes the named point.

@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bring_back;
 pub mod calendar;
 pub mod chain;
 pub mod check;
 pub mod due;
+pub mod file_step;
 pub mod gc;
 pub mod keep;
 pub mod observed;
@@ -23,3 +25,4 @@ pub mod sizes;
 pub mod space;
 pub mod step;
 pub mod upcoming;
+pub mod versions;

@@ -2,6 +2,7 @@
 //!
 //! Colour and progress only on a terminal. A reader that goes away (`| head`) is no error.
 
+pub mod ask;
 pub mod error;
 pub mod progress;
 pub mod size;

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timestamps, Uid, XattrFla
 use rustix::io::{Errno, Result};
 
 /// An inode that can be changed.
-pub(super) struct Inode {
+pub(crate) struct Inode {
     fd: OwnedFd,
     /// Whether `fd` is only a name for the inode: then it is changed by way of `/proc/self/fd`.
     bare: bool,
@@ -23,16 +23,16 @@ impl AsFd for Inode {
 }
 
 impl Inode {
-    pub(super) fn into_fd(self) -> OwnedFd {
+    pub(crate) fn into_fd(self) -> OwnedFd {
         self.fd
     }
 
-    pub(super) fn open(fd: OwnedFd) -> Self {
+    pub(crate) fn open(fd: OwnedFd) -> Self {
         Self { fd, bare: false }
     }
 
     /// Opens an existing file or node. With `data`, a regular file is opened for writing.
-    pub(super) fn open_at(dir: impl AsFd, name: &CStr, data: bool) -> Result<Self> {
+    pub(crate) fn open_at(dir: impl AsFd, name: &CStr, data: bool) -> Result<Self> {
         let dir = dir.as_fd();
         let kind = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(kind.st_mode) != FileType::RegularFile {
@@ -49,9 +49,14 @@ impl Inode {
     }
 
     /// Opens a node by name only.
-    pub(super) fn bare_at(dir: impl AsFd, name: &CStr) -> Result<Self> {
+    pub(crate) fn bare_at(dir: impl AsFd, name: &CStr) -> Result<Self> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(Self { fd: rustix::fs::openat(dir, name, flags, Mode::empty())?, bare: true })
+    }
+
+    /// What is named already.
+    pub(crate) fn bare(named: OwnedFd) -> Self {
+        Self { fd: named, bare: true }
     }
 
     /// The path that leads to exactly this inode, a symbolic link too, without following anything further.
@@ -59,7 +64,7 @@ impl Inode {
         format!("/proc/self/fd/{}", self.fd.as_raw_fd())
     }
 
-    pub(super) fn chown(&self, uid: u32, gid: u32) -> Result<()> {
+    pub(crate) fn chown(&self, uid: u32, gid: u32) -> Result<()> {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         if self.bare {
             rustix::fs::chownat(&self.fd, c"", uid, gid, AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW)
@@ -68,7 +73,7 @@ impl Inode {
         }
     }
 
-    pub(super) fn chmod(&self, mode: u32) -> Result<()> {
+    pub(crate) fn chmod(&self, mode: u32) -> Result<()> {
         let mode = Mode::from_raw_mode(mode & 0o7777);
         if self.bare {
             rustix::fs::chmodat(rustix::fs::CWD, self.by_number(), mode, AtFlags::empty())
@@ -77,7 +82,7 @@ impl Inode {
         }
     }
 
-    pub(super) fn utimes(&self, times: &Timestamps) -> Result<()> {
+    pub(crate) fn utimes(&self, times: &Timestamps) -> Result<()> {
         if self.bare {
             rustix::fs::utimensat(&self.fd, c"", times, AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW)
         } else {
@@ -85,7 +90,7 @@ impl Inode {
         }
     }
 
-    pub(super) fn set_xattr(&self, name: &CStr, value: &[u8]) -> Result<()> {
+    pub(crate) fn set_xattr(&self, name: &CStr, value: &[u8]) -> Result<()> {
         if self.bare {
             rustix::fs::setxattr(self.by_number(), name, value, XattrFlags::empty())
         } else {
@@ -93,7 +98,7 @@ impl Inode {
         }
     }
 
-    pub(super) fn remove_xattr(&self, name: &CStr) -> Result<()> {
+    pub(crate) fn remove_xattr(&self, name: &CStr) -> Result<()> {
         if self.bare {
             rustix::fs::removexattr(self.by_number(), name)
         } else {
@@ -103,7 +108,7 @@ impl Inode {
 
     /// Takes off what a new inode inherited from the directory that it was made in. `btrfs receive` makes
     /// files elsewhere and moves them, so they inherit nothing from it, and the stream counts on that.
-    pub(super) fn disinherit(&self) -> Result<()> {
+    pub(crate) fn disinherit(&self) -> Result<()> {
         for name in INHERITED {
             match self.remove_xattr(name) {
                 Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
@@ -115,7 +120,7 @@ impl Inode {
 }
 
 /// Opens what `named` names, and nothing else.
-pub(super) fn reopen(named: &OwnedFd, access: OFlags) -> Result<OwnedFd> {
+pub(crate) fn reopen(named: &OwnedFd, access: OFlags) -> Result<OwnedFd> {
     let path = format!("/proc/self/fd/{}", named.as_raw_fd());
     rustix::fs::open(path, access | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
 }
@@ -125,16 +130,16 @@ const INHERITED: [&CStr; 3] = [c"system.posix_acl_access", c"system.posix_acl_de
 
 /// What a directory passes on to what is made in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Heritage {
+pub(crate) struct Heritage {
     /// An access list or a compression.
-    pub(super) attributes: bool,
+    pub(crate) attributes: bool,
     /// Its group.
-    pub(super) group: bool,
+    pub(crate) group: bool,
 }
 
 impl Heritage {
     /// Asks an open directory.
-    pub(super) fn of(dir: impl AsFd) -> Result<Self> {
+    pub(crate) fn of(dir: impl AsFd) -> Result<Self> {
         let dir = dir.as_fd();
         let mut names = [0_u8; 512];
         let attributes = match rustix::fs::flistxattr(dir, &mut names) {
@@ -147,7 +152,7 @@ impl Heritage {
         Ok(Self { attributes, group })
     }
 
-    pub(super) fn is_none(self) -> bool {
+    pub(crate) fn is_none(self) -> bool {
         self == Self::default()
     }
 }

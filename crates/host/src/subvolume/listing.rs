@@ -114,9 +114,17 @@ impl Pool {
         let all = self.roots(SubvolumeId::TOP.0, LAST_FREE)?;
         let Some(info) = all.get(&id) else { return Ok(None) };
         let Some(path) = self.path_of(info, &all, &mut HashMap::new())? else { return Ok(None) };
-        let places = places_of(&mounts.of_pool(self.as_fd(), self.path())?, &path);
+        self.reach_listed(&ListedSubvolume { info: info.clone(), path }, mounts)
+    }
+
+    /// The same for one that was listed, without listing again.
+    ///
+    /// # Errors
+    /// When the mounts of the pool are not to be found.
+    pub fn reach_listed(&self, listed: &ListedSubvolume, mounts: &Mounts) -> Result<Option<Subvolume>> {
+        let places = places_of(&mounts.of_pool(self.as_fd(), self.path())?, &listed.path);
         Ok(places.into_iter().find_map(|place| {
-            let found = Subvolume::open(place).ok().filter(|found| found.id() == id)?;
+            let found = Subvolume::open(place).ok().filter(|found| found.id() == listed.info.id)?;
             (found.pool().ok()?.uuid() == self.uuid()).then_some(found)
         }))
     }

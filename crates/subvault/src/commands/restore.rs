@@ -1,73 +1,90 @@
-//! `subvault restore`: brings a subvolume back.
+//! `subvault restore`: brings files, directories and subvolumes back.
 
+mod files;
+mod subvolume;
+
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
-use serde_json::json;
 use subvault_archive::age_file::header::Identity;
-use subvault_archive::error::ArchiveError;
-use subvault_archive::inventory::{self, Series};
+use subvault_archive::inventory::Series;
 use subvault_archive::manifest::Encryption;
-use subvault_host::clock;
-use subvault_jobs::driver::chain;
-use subvault_jobs::error::JobError;
-use subvault_jobs::restore::{Form, RestoreJob, Restored, restore};
-use subvault_jobs::throughput::{Basis, Estimate, estimate};
-use subvault_model::monitor::{Event, Monitor};
-use subvault_model::names::{StreamName, SubvolumeName};
-use subvault_plan::restore::{RestorePlan, plan};
+use subvault_model::names::SubvolumeName;
+use subvault_plan::restore::RestorePlan;
 
-use crate::config;
-use crate::context::{Context, Run};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{self, size, table};
-use crate::place::{Place, PlaceArgs};
+use crate::place::PlaceArgs;
 use crate::when;
 
 /// The private keys that `subvault init` writes.
 pub const IDENTITY: &str = "/etc/subvault/identity.txt";
-/// Where the record is kept on a machine without configuration.
-const STATE: &str = "/var/lib/subvault";
 
 /// What it takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  subvault restore home --to /mnt/pool                      the newest
+  subvault restore /home/ada/report.odt --list              its versions
+  subvault restore /home/ada/report.odt                     out of the newest snapshot that has it
+  subvault restore /home/ada --at '2026-11-20 14:30'        what is missing in a directory
+  subvault restore home:ada/report.odt --to /tmp            to another place
+  subvault restore ./report.odt --overwrite                 in the place of what is there, which a snapshot keeps
+  subvault restore home --to /mnt/pool                      a whole subvolume out of the archive, the newest
   subvault restore home --to /mnt/pool --at 2026-11-20      as it was at the end of that day
   subvault restore home --to /mnt/new --store /mnt/disk/vault -i key.txt
                                                             on a machine that never saw the source
 
-The subvolume comes back in /mnt/pool/home, with its read-only snapshot beside it. Nothing is ever overwritten.")]
+A path is brought back out of a snapshot, or, where none has it, out of an archive. A whole subvolume comes back in
+/mnt/pool/home, with its read-only snapshot beside it. Nothing is overwritten unless --overwrite says so.")]
 pub struct Args {
-    /// Which subvolume, by its name in the archive
-    subvolume: SubvolumeName,
-    /// A directory of a Btrfs filesystem
-    #[arg(long, value_name = "DIRECTORY")]
-    to: PathBuf,
+    /// A path, such as /home/ada/report.odt or home:ada/report.odt; or a subvolume, by its name in the archive
+    what: OsString,
+    /// Into this directory, instead of where it was; for a whole subvolume a directory of a Btrfs filesystem
+    #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["overwrite", "beside"])]
+    to: Option<PathBuf>,
     /// The newest at this moment: 2026-11-20, '2026-11-20 14:30', an RFC 3339 time, or a snapshot's 20261120T143000Z
     #[arg(long, value_name = "TIME", value_parser = when::parse)]
     at: Option<Timestamp>,
+    /// A path out of this snapshot (its name or path), or out of this target's archive
+    #[arg(long, value_name = "PLACE", conflicts_with = "store")]
+    from: Option<OsString>,
+    /// Show the versions of a path, and do nothing
+    #[arg(long, conflicts_with_all = ["to", "overwrite", "beside"])]
+    list: bool,
+    /// Replace what is there and differs; a snapshot keeps it
+    #[arg(long, conflicts_with = "beside")]
+    overwrite: bool,
+    /// Put a path beside what is there, with the moment of the snapshot in its name
+    #[arg(long)]
+    beside: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
     /// A file with age identities; /etc/subvault/identity.txt if it is there
     #[arg(long = "identity", short, value_name = "FILE")]
     identities: Vec<PathBuf>,
     /// Only the read-only snapshot, without a writable copy
     #[arg(long)]
     read_only: bool,
-    /// Show what would be fetched and how long it would take, and do nothing
+    /// Show what would be done, and do nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
     #[command(flatten)]
     place: PlaceArgs,
 }
 
-/// A plan and where it is carried out from.
-struct Choice {
-    place: Place,
-    series: Series,
-    plan: RestorePlan,
+/// What is to come back.
+enum Wanted {
+    /// A whole subvolume.
+    Subvolume(SubvolumeName),
+    /// A path inside a configured subvolume.
+    Inside(SubvolumeName, PathBuf),
+    /// A path of the file system.
+    Path(PathBuf),
 }
 
 /// Restores.
@@ -75,134 +92,60 @@ struct Choice {
 /// # Errors
 /// When it cannot be restored; nothing is put in place then.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let (state, candidates) = candidates(args, context)?;
-    let choice = choose(args, context, candidates)?;
-    let Choice { place, series, plan } = &choice;
-    let expected = estimate(&state, &place.store, &place.layout, series, plan);
-    if args.dry_run {
-        let answer = json!({ "target": place.name, "plan": plan, "estimate": expected });
-        context.answer(&answer, || describe(&choice, expected))?;
-        return Ok(Exit::Good);
+    match wanted(&args.what)? {
+        Wanted::Subvolume(subvolume) => {
+            let only_for_paths = args.list || args.overwrite || args.beside || args.from.is_some();
+            let Some(to) = args.to.as_deref().filter(|_| !only_for_paths) else {
+                let what = format!(
+                    "`{subvolume}` is taken for a whole subvolume, which needs `--to DIRECTORY` and nothing more"
+                );
+                let hint =
+                    format!("a file is meant by its path, as ./{subvolume}, or as {subvolume}:PATH in a subvolume");
+                return Err(Failure::usage(what, hint));
+            };
+            subvolume::run(&subvolume::Whole { subvolume, to, args }, context)
+        }
+        Wanted::Inside(subvolume, inside) => files::run(args, &files::Spot::inside(subvolume, inside), context),
+        Wanted::Path(path) => files::run(args, &files::Spot::At(path), context),
     }
-    if !context.json {
-        output::say(&describe(&choice, expected))?;
-    }
-    let identities = identities(args, &choice)?;
-    let run = context.lock(&state, "restore.lock", "subvault restore")?;
-    let job = RestoreJob {
-        store: &place.store,
-        layout: &place.layout,
-        series,
-        plan,
-        destination: &args.to,
-        form: if args.read_only { Form::ReadOnly } else { Form::WithWritableCopy },
-        identities: &identities,
-        lanes: place.lanes,
-        monitor: &context.monitor,
-    };
-    let result = restore(&job);
-    let recorded = record(&run, args, &choice, result.as_ref());
-    let restored = result?;
-    context.answer(&restored, || summary(&restored))?;
-    if let Err(error) = recorded {
-        context.monitor.event(Event::Warning(format!("the restore is done, but not recorded: {error}")));
-        return Ok(Exit::SomeFailed);
-    }
-    Ok(Exit::Good)
 }
 
-fn candidates(args: &Args, context: &Context) -> Result<(PathBuf, Vec<Place>), Failure> {
-    if let Some(name) = &args.place.store {
-        // A configuration that happens to be there may say where the state is; it is not needed.
-        let state = config::load(&context.config).ok().and_then(|d| d.config.host.state.clone());
-        return Ok((state.unwrap_or_else(|| PathBuf::from(STATE)), vec![args.place.explicit(name)?]));
+fn wanted(what: &OsStr) -> Result<Wanted, Failure> {
+    let bytes = what.as_bytes();
+    let colon = bytes.iter().position(|byte| *byte == b':');
+    if let Some((name, rest)) = colon.and_then(|at| Some((as_name(&bytes[..at])?, &bytes[at + 1..]))) {
+        let rest = Path::new(OsStr::from_bytes(rest));
+        let inside: PathBuf =
+            rest.components().filter(|part| !matches!(part, Component::RootDir | Component::CurDir)).collect();
+        if inside.components().any(|part| part == Component::ParentDir) {
+            return Err(Failure::usage(format!("`{}` leads upwards", rest.display()), "give the path without `..`"));
+        }
+        return Ok(Wanted::Inside(name, inside));
     }
-    let setup = context.setup()?;
-    let targets = args.place.configured(&setup)?;
-    let several = targets.len() > 1;
-    let mut places = Vec::new();
-    let mut first_error = None;
-    for target in targets {
-        match target.open() {
-            Ok(store) => places.push(Place {
-                name: target.name.clone(),
-                store,
-                layout: args.place.layout(&setup),
-                lanes: target.lanes,
-            }),
-            Err(error) if several => {
-                context.monitor.event(Event::Warning(format!("{}: {}", target.name, chain(&error))));
-                first_error.get_or_insert(error);
-            }
-            Err(error) => return Err(error.into()),
+    match as_name(bytes) {
+        Some(name) => Ok(Wanted::Subvolume(name)),
+        None if bytes.is_empty() => Err(Failure::usage("nothing was named", "name a path or a subvolume")),
+        None => {
+            let here = std::env::current_dir();
+            let here =
+                here.map_err(|error| Failure::usage(format!("no current directory: {error}"), "give a whole path"))?;
+            Ok(Wanted::Path(here.join(what)))
         }
     }
-    match first_error.filter(|_| places.is_empty()) {
-        Some(error) => Err(error.into()),
-        None => Ok((setup.state, places)),
-    }
 }
 
-/// The store that has the newest snapshot that is old enough; of several, the first.
-fn choose(args: &Args, context: &Context, candidates: Vec<Place>) -> Result<Choice, Failure> {
-    let mut best: Option<Choice> = None;
-    let several = candidates.len() > 1;
-    let mut first_error: Option<JobError> = None;
-    for place in candidates {
-        match look(args, &place) {
-            Ok((series, plan)) => {
-                if best.as_ref().is_none_or(|b| b.plan.taken() < plan.taken()) {
-                    best = Some(Choice { place, series, plan });
-                }
-            }
-            Err(error) => {
-                if several {
-                    context.monitor.event(Event::Warning(format!("{}: {}", place.name, chain(&error))));
-                }
-                first_error.get_or_insert(error);
-            }
-        }
-    }
-    match (best, first_error) {
-        (Some(best), _) => Ok(best),
-        (None, Some(error)) => Err(error.into()),
-        (None, None) => Err(Failure::usage("no target could be opened", "see the warnings above")),
-    }
+fn as_name(bytes: &[u8]) -> Option<SubvolumeName> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
 }
 
-fn look(args: &Args, place: &Place) -> Result<(Series, RestorePlan), JobError> {
-    let mut series = inventory::take_series(&place.store, &place.layout, &args.subvolume)?;
-    let plan = plan(&args.subvolume, &series.summaries(), args.at);
-    match lost_before(&mut series, place, args, plan.as_ref().ok().and_then(RestorePlan::taken)) {
-        Some(damage) => Err(damage.into()),
-        None => Ok((series, plan?)),
-    }
-}
-
-/// What is wrong with a stream that would come before the chosen one, or that it may build on, if its manifest were
-/// there and could be read: another one is never taken silently in its place.
-fn lost_before(series: &mut Series, place: &Place, args: &Args, chosen: Option<Timestamp>) -> Option<ArchiveError> {
-    let meant = |stream: &StreamName| {
-        args.at.is_none_or(|at| stream.taken() <= at) && chosen.is_none_or(|chosen| chosen < stream.taken())
-    };
-    if let Some(stream) = series.unreadable.keys().rfind(|stream| meant(stream)).cloned() {
-        return series.unreadable.remove(&stream);
-    }
-    let pointer = series.pointer.as_ref()?.as_ref().ok()?;
-    let is_lost = !series.streams.contains_key(&pointer.stream) && !series.unreadable.contains_key(&pointer.stream);
-    (is_lost && meant(&pointer.stream)).then(|| ArchiveError::Damaged {
-        key: place.layout.manifest(&args.subvolume, &pointer.stream).to_string(),
-        what: "it is missing, and the pointer names it as the newest".to_owned(),
-    })
-}
-
-fn identities(args: &Args, choice: &Choice) -> Result<Vec<Identity>, Failure> {
-    let encrypted = choice.plan.streams.iter().filter_map(|s| choice.series.streams.get(&s.name));
+/// The keys that open the streams, where they need any.
+fn identities(given: &[PathBuf], series: &Series, plan: &RestorePlan) -> Result<Vec<Identity>, Failure> {
+    let encrypted = plan.streams.iter().filter_map(|s| series.streams.get(&s.name));
     if !encrypted.into_iter().any(|p| p.manifest.encryption != Encryption::Off) {
         return Ok(Vec::new());
     }
     let default = [PathBuf::from(IDENTITY)];
-    let files = match args.identities.as_slice() {
+    let files = match given {
         [] if Path::new(IDENTITY).exists() => &default,
         given => given,
     };
@@ -217,71 +160,4 @@ fn identities(args: &Args, choice: &Choice) -> Result<Vec<Identity>, Failure> {
         })?);
     }
     Ok(identities)
-}
-
-fn record(run: &Run, args: &Args, choice: &Choice, result: Result<&Restored, &JobError>) -> Result<(), Failure> {
-    let subject =
-        json!({ "subvolume": args.subvolume, "to": args.to.display().to_string(), "from": choice.place.name });
-    let (outcome, mut detail) = match result {
-        Ok(restored) => ("done", serde_json::to_value(restored).unwrap_or_default()),
-        Err(error) => ("failed", json!({ "error": chain(error) })),
-    };
-    if let Some(object) = detail.as_object_mut() {
-        object.insert("subject".to_owned(), subject);
-    }
-    Ok(run.audit.add(clock::now(), "restore", outcome, detail)?)
-}
-
-fn describe(choice: &Choice, expected: Option<Estimate>) -> String {
-    let mut table = table::new(&["stream", "taken", "kind", ">fetch", ">receive"]);
-    for stream in &choice.plan.streams {
-        table.add_row([
-            stream.name.to_string(),
-            size::moment(stream.snapshot.taken),
-            stream.kind().to_string(),
-            size::size(stream.stored_bytes),
-            size::size(stream.stream_bytes),
-        ]);
-    }
-    let plan = &choice.plan;
-    let time = match expected {
-        None => "an unknown time".to_owned(),
-        Some(Estimate { seconds, basis: Basis::EarlierRestores }) => {
-            format!("about {}, as fast as earlier restores here", size::seconds(seconds))
-        }
-        Some(Estimate { seconds, basis: Basis::Fetching }) => {
-            format!("at least {}, the time for fetching", size::seconds(seconds))
-        }
-    };
-    format!(
-        "{} from {} ({}): {} streams, {} to fetch, {} to receive, {time}\n\n{}",
-        plan.subvolume,
-        choice.place.name,
-        choice.place.store.describe(),
-        plan.streams.len(),
-        plan.fetch_bytes,
-        plan.stream_bytes,
-        table::text(&table)
-    )
-}
-
-fn summary(restored: &Restored) -> String {
-    let mut text = format!("\nread-only  {}\n", restored.path.display());
-    if let Some(writable) = &restored.writable {
-        text.push_str(&format!("writable   {}\n", writable.display()));
-    }
-    text.push_str(&format!(
-        "{} received in {} ({}); {} entries compared with what was archived: equal\n",
-        restored.stream_bytes,
-        size::seconds(restored.seconds),
-        size::rate(restored.stream_bytes, restored.seconds),
-        restored.entries_compared,
-    ));
-    if restored.reused > 0 {
-        text.push_str(&format!("{} streams had been received by an interrupted restore\n", restored.reused));
-    }
-    if restored.not_compared > 0 {
-        text.push_str(&format!("{} streams could not be compared: they have no digest\n", restored.not_compared));
-    }
-    text
 }

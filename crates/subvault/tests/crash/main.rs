@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test cannot go on without what it asks for")]
 
 mod archives;
+mod files;
 mod garbage;
 mod machine;
 #[expect(dead_code, reason = "shared with the tests of the whole program, which use more of it")]
@@ -36,6 +37,8 @@ const RESTORING: &[&str] = &["restore-"];
 const COLLECTING: &[&str] = &["gc-"];
 /// Points that the tests of the whole program kill at.
 const ELSEWHERE: &[&str] = &["diff-"];
+/// Points of bringing files back.
+const COPYING: &[&str] = &["copy-"];
 
 /// The points of a command, each at its first, second and fifth passing.
 fn named(prefixes: &[&str]) -> Vec<Vec<String>> {
@@ -57,6 +60,6 @@ fn at_each(points: &[Vec<String>], mut kill: impl FnMut(&Death) -> bool) -> usiz
 
 #[test]
 fn every_named_point_belongs_to_a_test() {
-    let prefixes = [ARCHIVING, RESTORING, COLLECTING, ELSEWHERE].concat();
+    let prefixes = [ARCHIVING, RESTORING, COLLECTING, COPYING, ELSEWHERE].concat();
     assert!(POINTS.iter().all(|point| prefixes.iter().any(|prefix| point.starts_with(prefix))));
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::world::proved;
 
 /// How many tests count something here.
-const TESTS: usize = 12;
+const TESTS: usize = 14;
 
 /// How the program, or the machine under it, came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,13 +55,14 @@ impl Tally {
             format!("{doing} {random}+{named}, {power} power cuts")
         };
         format!(
-            "{} kills ({random} random, {named} named) and {} power cuts while archiving/restoring/collecting: {}; {}; {}; \
+            "{} kills ({random} random, {named} named) and {} power cuts while archiving/restoring/collecting/bringing back: {}; {}; {}; {}; \
             each rerun succeeds, nothing incomplete is ever visible, nothing is left",
             random + named,
             self.count(None, End::Power),
             of("archiving"),
             of("restoring"),
             of("collecting"),
+            of("bringing back"),
         )
     }
 }

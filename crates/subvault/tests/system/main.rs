@@ -10,6 +10,7 @@ mod damage;
 mod databases;
 mod diff;
 mod faults;
+mod files;
 mod gc;
 mod hooks;
 mod inputs;

@@ -1,0 +1,147 @@
+//! Looks for the versions of a path: in snapshots on the pool, whoever took them, and in archives.
+//!
+//! A further kind of place (a disk, another host) is a further function here that gives `Found`, and a further `Reach`.
+//! It only looks.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use subvault_archive::inventory::Series;
+use subvault_host::HostErrorKind;
+use subvault_host::copy::Below;
+use subvault_host::mounts::Mounts;
+use subvault_host::subvolume::{ListedSubvolume, Subvolume};
+use subvault_model::file::shown;
+use subvault_model::ids::SnapshotUuid;
+use subvault_model::names::{SnapshotName, TargetName};
+use subvault_plan::restore::{self, RestorePlan};
+use subvault_plan::versions::{Holds, PlaceKind, Relation, Version, snapshots_of};
+
+use crate::error::JobError;
+use crate::setup::SubvolumeSetup;
+use crate::snapshot;
+
+/// A version and how to get at it.
+#[derive(Debug)]
+pub struct Found {
+    /// What is decided on.
+    pub version: Version,
+    /// Where it is.
+    pub reach: Reach,
+}
+
+/// How to get at a version.
+#[derive(Debug)]
+pub enum Reach {
+    /// A snapshot on the pool, open.
+    Snapshot {
+        /// The snapshot.
+        subvolume: Subvolume,
+        /// Its identity.
+        uuid: SnapshotUuid,
+    },
+    /// Streams to be received first.
+    Archive {
+        /// Where they are.
+        target: TargetName,
+        /// Which.
+        plan: RestorePlan,
+    },
+}
+
+impl Reach {
+    /// The identity of the snapshot, where it is on the pool.
+    #[must_use]
+    pub fn local(&self) -> Option<SnapshotUuid> {
+        match self {
+            Self::Snapshot { uuid, .. } => Some(*uuid),
+            Self::Archive { .. } => None,
+        }
+    }
+}
+
+/// The versions of the path `inside` a subvolume in all its snapshots on the pool, and how many snapshots there are that no
+/// mount shows.
+///
+/// # Errors
+/// When the subvolume is not there, or the kernel does not list the pool.
+pub fn local(setup: &SubvolumeSetup, inside: &Path) -> Result<(Vec<Found>, usize), JobError> {
+    let live = Subvolume::open(&setup.path)?;
+    let pool = live.pool()?;
+    let all = pool.subvolumes()?;
+    let ours: BTreeMap<SnapshotUuid, SnapshotName> =
+        snapshot::existing(setup)?.into_iter().filter(|s| s.read_only).map(|s| (s.uuid, s.name)).collect();
+    let relations: Vec<Relation> = all.iter().filter_map(relation).collect();
+    let related = snapshots_of(live.info()?.identity()?, &relations);
+    let mounts = Mounts::read()?;
+    let (mut found, mut unseen) = (Vec::new(), 0);
+    for listed in &all {
+        let Some(uuid) = listed.info.uuid.filter(|uuid| related.contains(uuid) || ours.contains_key(uuid)) else {
+            continue;
+        };
+        match pool.reach_listed(listed, &mounts)? {
+            Some(subvolume) => found.extend(look(subvolume, uuid, ours.get(&uuid), listed, inside)?),
+            None => unseen += 1,
+        }
+    }
+    Ok((found, unseen))
+}
+
+fn relation(listed: &ListedSubvolume) -> Option<Relation> {
+    let info = &listed.info;
+    Some(Relation { uuid: info.uuid?, parent: info.parent_uuid, read_only: info.read_only })
+}
+
+/// What one snapshot holds; `None` if it has gone meanwhile.
+fn look(
+    subvolume: Subvolume,
+    uuid: SnapshotUuid,
+    ours: Option<&SnapshotName>,
+    listed: &ListedSubvolume,
+    inside: &Path,
+) -> Result<Option<Found>, JobError> {
+    let state = match Below::of(&subvolume)?.look(inside) {
+        Ok(state) => state,
+        Err(error) if error.kind() == HostErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let holds = state.map_or(Holds::Nothing, Holds::This);
+    let name = ours.map_or_else(|| shown(subvolume.path()), ToString::to_string);
+    let taken = ours.map_or(listed.info.created, SnapshotName::taken);
+    let version = Version { place: PlaceKind::Local, name, taken, holds };
+    Ok(Some(Found { version, reach: Reach::Snapshot { subvolume, uuid } }))
+}
+
+/// Opens one snapshot by its path, such as one that another tool took, and looks there.
+///
+/// # Errors
+/// When there is none, or it can be written to: what comes from it could change meanwhile.
+pub fn at_path(path: &Path, inside: &Path) -> Result<Found, JobError> {
+    let subvolume = Subvolume::open(path)?;
+    let info = subvolume.info()?;
+    if !info.read_only {
+        return Err(JobError::Refused {
+            what: format!("{} is not read-only", path.display()),
+            hint: "take a read-only snapshot of it, or copy with `cp -a --reflink`".to_owned(),
+        });
+    }
+    let holds = Below::of(&subvolume)?.look(inside)?.map_or(Holds::Nothing, Holds::This);
+    let version = Version { place: PlaceKind::Local, name: shown(path), taken: info.created, holds };
+    Ok(Found { version, reach: Reach::Snapshot { subvolume, uuid: info.identity()? } })
+}
+
+/// What a store has of a subvolume that is not among the snapshots on the pool. Whether it holds a path is only known
+/// when it was fetched.
+#[must_use]
+pub fn archived(target: &TargetName, series: &Series, local: &[SnapshotUuid]) -> Vec<Found> {
+    let streams = series.summaries();
+    let further = streams.iter().filter(|stream| !local.contains(&stream.snapshot.uuid));
+    let found = further.filter_map(|stream| {
+        let plan = restore::plan(&stream.subvolume, &streams, Some(stream.snapshot.taken)).ok()?;
+        let holds = Holds::Unknown(plan.fetch_bytes);
+        let name = format!("{} at {target}", stream.snapshot.name);
+        let version = Version { place: PlaceKind::Archive, name, taken: stream.snapshot.taken, holds };
+        Some(Found { version, reach: Reach::Archive { target: target.clone(), plan } })
+    });
+    found.collect()
+}
