@@ -25,4 +25,5 @@ pub mod sizes;
 pub mod space;
 pub mod step;
 pub mod upcoming;
+pub mod undo;
 pub mod versions;
