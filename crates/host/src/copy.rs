@@ -317,15 +317,19 @@ impl<'a> Copier<'a> {
 
     /// Makes a further name of an inode that was copied; whether that was so.
     fn link(&mut self, inode: u64, (dir, name, path): (&OwnedFd, &OsStr, &Path)) -> Result<bool> {
-        let Some((first, number)) = self.links.get(&inode) else { return Ok(false) };
-        let Ok((first_dir, first_name)) = self.to.parent(first) else { return Ok(false) };
+        let Some((first, number)) = self.links.get(&inode).cloned() else { return Ok(false) };
+        let is_it = |found: FileState| found.inode == number;
+        // A twin may have got another name since it was seen.
+        let first = if self.to.look(&first)?.is_some_and(is_it) { Some(first) } else { self.to.path_of(number)? };
+        let Some(first) = first else { return Ok(false) };
+        let Ok((first_dir, first_name)) = self.to.parent(&first) else { return Ok(false) };
         match rustix::fs::linkat(&first_dir, first_name, dir, name, AtFlags::empty()) {
             Ok(()) => {}
             // It is gone, or the file system has no hard links, or no more of them.
             Err(Errno::NOENT | Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP | Errno::XDEV) => return Ok(false),
             Err(error) => return Err(self.to.trouble(WHAT, path)(error)),
         }
-        if stat_at(dir, name).map_err(self.to.trouble(WHAT, path))?.st_ino == *number {
+        if stat_at(dir, name).map_err(self.to.trouble(WHAT, path))?.st_ino == number {
             self.copied.hard_links += 1;
             return Ok(true);
         }

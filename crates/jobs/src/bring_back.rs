@@ -3,6 +3,7 @@
 //! Killed here: each step is done or not; what a killed copy left is removed by the next one. The snapshot that keeps the
 //! present state is taken before anything is changed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -11,6 +12,8 @@ use subvault_model::bytesize::ByteSize;
 use subvault_model::file::{FileKind, FileState, Likeness, as_shown};
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::SnapshotName;
+use subvault_model::note::Note;
+use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::bring_back::{Item, TreeSize, Twin};
 use subvault_plan::file_step::FileStep;
 
@@ -80,7 +83,8 @@ fn missing_parents(from: &Below, source: &Path, to: &Below, target: &Path) -> Re
     Ok(items)
 }
 
-fn measure(from: &Below, path: &Path, state: &FileState) -> Result<TreeSize, JobError> {
+/// How much is in a tree.
+pub(crate) fn measure(from: &Below, path: &Path, state: &FileState) -> Result<TreeSize, JobError> {
     let mut size = TreeSize::default();
     let mut open: Vec<(PathBuf, FileState)> = vec![(path.to_owned(), *state)];
     while let Some((path, state)) = open.pop() {
@@ -109,6 +113,8 @@ pub struct Work<'a> {
     pub to: &'a Below,
     /// What is there already and may get further names.
     pub twins: &'a [Twin],
+    /// The command, for the note on the snapshot that keeps the present state.
+    pub command: &'static str,
     /// Who listens.
     pub monitor: &'a dyn Monitor,
 }
@@ -164,7 +170,7 @@ pub fn carry_out(work: &Work<'_>, steps: &[FileStep]) -> Result<Report, JobError
     for step in steps {
         if let FileStep::KeepState { name } = step {
             let setup = work.setup.ok_or_else(|| JobError::Bug("a state to keep of no subvolume".to_owned()))?;
-            snapshot::take(setup, name)?;
+            snapshot::take(setup, name, &noted(work.command))?;
             report.kept = Some(name.clone());
             report.done.push(step.clone());
             continue;
@@ -183,6 +189,23 @@ pub fn carry_out(work: &Work<'_>, steps: &[FileStep]) -> Result<Report, JobError
     }
     report.copied = copier.copied().clone();
     Ok(report)
+}
+
+/// The tag of snapshots that keep the state before a restore or an undo.
+const BEFORE_CHANGE: &str = "before-change";
+
+fn noted(command: &str) -> Note {
+    Note {
+        description: Some(format!("before `{command}`")),
+        tags: BTreeSet::from([BEFORE_CHANGE.to_owned()]),
+        ..Note::default()
+    }
+}
+
+/// Whether a snapshot was taken to keep the state before a restore or an undo.
+#[must_use]
+pub fn is_kept_state(snapshot: &LocalSnapshot) -> bool {
+    snapshot.note.tags.contains(BEFORE_CHANGE)
 }
 
 fn amount(step: &FileStep) -> ByteSize {

@@ -26,5 +26,6 @@ pub mod setup;
 pub mod snapshot;
 pub mod throughput;
 pub mod timeline;
+pub mod undo;
 pub mod verify;
 pub mod versions;

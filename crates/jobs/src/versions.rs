@@ -13,10 +13,12 @@ use subvault_host::mounts::Mounts;
 use subvault_host::subvolume::{ListedSubvolume, Subvolume};
 use subvault_model::file::shown;
 use subvault_model::ids::SnapshotUuid;
-use subvault_model::names::{SnapshotName, TargetName};
+use subvault_model::names::TargetName;
+use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::restore::{self, RestorePlan};
 use subvault_plan::versions::{Holds, PlaceKind, Relation, Version, snapshots_of};
 
+use crate::bring_back::is_kept_state;
 use crate::error::JobError;
 use crate::setup::SubvolumeSetup;
 use crate::snapshot;
@@ -69,8 +71,8 @@ pub fn local(setup: &SubvolumeSetup, inside: &Path) -> Result<(Vec<Found>, usize
     let live = Subvolume::open(&setup.path)?;
     let pool = live.pool()?;
     let all = pool.subvolumes()?;
-    let ours: BTreeMap<SnapshotUuid, SnapshotName> =
-        snapshot::existing(setup)?.into_iter().filter(|s| s.read_only).map(|s| (s.uuid, s.name)).collect();
+    let ours: BTreeMap<SnapshotUuid, LocalSnapshot> =
+        snapshot::existing(setup)?.into_iter().filter(|s| s.read_only).map(|s| (s.uuid, s)).collect();
     let relations: Vec<Relation> = all.iter().filter_map(relation).collect();
     let related = snapshots_of(live.info()?.identity()?, &relations);
     let mounts = Mounts::read()?;
@@ -96,7 +98,7 @@ fn relation(listed: &ListedSubvolume) -> Option<Relation> {
 fn look(
     subvolume: Subvolume,
     uuid: SnapshotUuid,
-    ours: Option<&SnapshotName>,
+    ours: Option<&LocalSnapshot>,
     listed: &ListedSubvolume,
     inside: &Path,
 ) -> Result<Option<Found>, JobError> {
@@ -106,9 +108,10 @@ fn look(
         Err(error) => return Err(error.into()),
     };
     let holds = state.map_or(Holds::Nothing, Holds::This);
-    let name = ours.map_or_else(|| shown(subvolume.path()), ToString::to_string);
-    let taken = ours.map_or(listed.info.created, SnapshotName::taken);
-    let version = Version { place: PlaceKind::Local, name, taken, holds };
+    let name = ours.map_or_else(|| shown(subvolume.path()), |ours| ours.name.to_string());
+    let by_name_only = ours.is_some_and(is_kept_state);
+    let taken = ours.map_or(listed.info.created, |ours| ours.name.taken());
+    let version = Version { place: PlaceKind::Local, name, taken, holds, by_name_only };
     Ok(Some(Found { version, reach: Reach::Snapshot { subvolume, uuid } }))
 }
 
@@ -126,7 +129,8 @@ pub fn at_path(path: &Path, inside: &Path) -> Result<Found, JobError> {
         });
     }
     let holds = Below::of(&subvolume)?.look(inside)?.map_or(Holds::Nothing, Holds::This);
-    let version = Version { place: PlaceKind::Local, name: shown(path), taken: info.created, holds };
+    let version =
+        Version { place: PlaceKind::Local, name: shown(path), taken: info.created, holds, by_name_only: false };
     Ok(Found { version, reach: Reach::Snapshot { subvolume, uuid: info.identity()? } })
 }
 
@@ -140,7 +144,8 @@ pub fn archived(target: &TargetName, series: &Series, local: &[SnapshotUuid]) ->
         let plan = restore::plan(&stream.subvolume, &streams, Some(stream.snapshot.taken)).ok()?;
         let holds = Holds::Unknown(plan.fetch_bytes);
         let name = format!("{} at {target}", stream.snapshot.name);
-        let version = Version { place: PlaceKind::Archive, name, taken: stream.snapshot.taken, holds };
+        let version =
+            Version { place: PlaceKind::Archive, name, taken: stream.snapshot.taken, holds, by_name_only: false };
         Some(Found { version, reach: Reach::Archive { target: target.clone(), plan } })
     });
     found.collect()

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::bytesize::ByteSize;
+use crate::file_path::FilePath;
 
 /// What kind of thing a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -95,59 +96,16 @@ pub enum Likeness {
     Differs,
 }
 
-/// A path for people and for programs: as text where it is that; else each byte that is not is written `\xff`, and a
-/// backslash `\\`, so that nothing is lost.
+/// A path for people.
 #[must_use]
 pub fn shown(path: &Path) -> String {
-    let plain = |text: &str| !text.chars().any(|c| c.is_control() || c == '\\');
-    match path.to_str() {
-        Some(text) if plain(text) => text.to_owned(),
-        _ => escaped(path.as_os_str().as_encoded_bytes()),
-    }
+    FilePath::new(path.as_os_str().as_encoded_bytes()).to_string()
 }
 
-fn escaped(bytes: &[u8]) -> String {
-    let mut out = String::new();
-    for chunk in bytes.utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            match letter {
-                '\\' => out.push_str("\\\\"),
-                letter if letter.is_control() => {
-                    let mut utf8 = [0; 4];
-                    letter.encode_utf8(&mut utf8).bytes().for_each(|byte| out.push_str(&format!("\\x{byte:02x}")));
-                }
-                letter => out.push(letter),
-            }
-        }
-        chunk.invalid().iter().for_each(|byte| out.push_str(&format!("\\x{byte:02x}")));
-    }
-    out
-}
-
-/// Writes a path as `shown` does; for `#[serde(serialize_with = …)]`.
+/// Writes a path for programs, without loss; for `#[serde(serialize_with = …)]`.
 ///
 /// # Errors
 /// Those of the serializer.
 pub fn as_shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&shown(path))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-
-    use super::*;
-
-    #[test]
-    fn a_path_is_shown_without_loss() {
-        for (path, text) in [
-            (b"a/b c".as_slice(), "a/b c"),
-            (b"na\xc3\xafve", "naïve"),
-            (b"\xff\n\\", "\\xff\\x0a\\\\"),
-            (b"\xc2\x85", "\\xc2\\x85"),
-        ] {
-            assert_eq!(shown(Path::new(OsStr::from_bytes(path))), text);
-        }
-    }
+    FilePath::new(path.as_os_str().as_encoded_bytes()).serialize(serializer)
 }

@@ -24,6 +24,6 @@ pub mod run;
 pub mod sizes;
 pub mod space;
 pub mod step;
-pub mod upcoming;
 pub mod undo;
+pub mod upcoming;
 pub mod versions;

@@ -163,7 +163,7 @@ impl Task<'_> {
 }
 
 fn is_directory(seen: &Seen) -> bool {
-    seen.state.kind == FileKind::Directory
+    matches!(seen.state.kind, FileKind::Directory | FileKind::Subvolume)
 }
 
 /// Follows names through the steps.
@@ -209,19 +209,31 @@ impl Names<'_> {
 
     /// Directories that are gone and hold something that has another name now, and former names, from the top down.
     fn bring_names_back(&mut self) {
-        let mut tasks: Vec<&Task<'_>> =
-            self.todo.iter().filter(|task| task.stays().is_some() || task.comes().is_some_and(is_directory)).collect();
-        tasks.sort_by_key(|task| task.before().map(|before| before.path.clone()));
-        for task in tasks {
-            if let Some(before) = task.comes() {
-                if self.is_shell(&before.path) {
-                    let (from, to) = (before.path.clone(), self.goal(&before.path));
-                    self.steps.push(FileStep::MakeDirectory { from, to });
-                }
-            } else if let Some((before, there)) = task.stays() {
+        let stay = self.todo.iter().filter_map(Task::stays).map(|(before, there)| (before, Some(there)));
+        let come = self.todo.iter().filter_map(Task::comes).filter(|seen| is_directory(seen));
+        let shells = come.filter(|seen| self.is_shell(&seen.path)).chain(self.missing_above());
+        let mut tasks: Vec<(&Seen, Option<&Seen>)> = stay.chain(shells.map(|seen| (seen, None))).collect();
+        tasks.sort_by(|one, other| one.0.path.cmp(&other.0.path));
+        for (before, there) in tasks {
+            if let Some(there) = there {
                 self.give_name_back(before, there);
+            } else {
+                let (from, to) = (before.path.clone(), self.goal(&before.path));
+                self.steps.push(FileStep::MakeDirectory { from, to });
             }
         }
+    }
+
+    /// Directories that are gone and were not asked for, but something in them was.
+    fn missing_above(&self) -> impl Iterator<Item = &Seen> {
+        let gone = self
+            .changes
+            .iter()
+            .filter(|change| !change.wanted && change.after.is_none() && matches!(change.now, Now::AsAfter(_)));
+        gone.filter_map(|change| change.before.as_ref()).filter(|above| {
+            let is_in_it = |seen: &Seen| seen.path != above.path && seen.path.starts_with(&above.path);
+            is_directory(above) && self.todo.iter().filter_map(Task::before).any(is_in_it)
+        })
     }
 
     fn give_name_back(&mut self, before: &Seen, there: &Seen) {
@@ -283,7 +295,9 @@ impl Names<'_> {
                 let there = there.state;
                 let is_file = before.state.kind == FileKind::File;
                 match (task.content, task.attributes) {
-                    (true, _) if is_file && there.links > 1 => steps.push(FileStep::Rewrite { from, to, size, there }),
+                    (true, _) if is_file && there.links.max(before.state.links) > 1 => {
+                        steps.push(FileStep::Rewrite { from, to, size, there })
+                    }
                     (true, _) => steps.push(FileStep::Replace { from, to, kind: before.state.kind, size, there }),
                     (false, true) => steps.push(FileStep::SetAttributes { from, to, there }),
                     (false, false) => {}

@@ -44,6 +44,9 @@ pub struct Version {
     pub taken: Timestamp,
     /// What it has at the path.
     pub holds: Holds,
+    /// Whether it is only meant by its name: it keeps what a restore replaced, and the same restore, given again, must
+    /// not bring that back.
+    pub by_name_only: bool,
 }
 
 /// Chooses the version to bring back; its place in the list. For `at`, nothing younger than that.
@@ -54,7 +57,7 @@ pub fn choose(versions: &[Version], at: Option<Timestamp>) -> Option<usize> {
         Holds::This(_) => Some((true, version.taken, std::cmp::Reverse(version.place))),
         Holds::Unknown(_) => Some((false, version.taken, std::cmp::Reverse(version.place))),
     };
-    let old_enough = |version: &&Version| at.is_none_or(|at| version.taken <= at);
+    let old_enough = |version: &&Version| !version.by_name_only && at.is_none_or(|at| version.taken <= at);
     let ranked = versions.iter().enumerate().filter(|(_, version)| old_enough(version));
     ranked.filter_map(|(index, version)| Some((rank(version)?, index))).max_by_key(|(rank, _)| *rank).map(|(_, i)| i)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    archive, around, bench, completions, diff, gc, init, list, man, prune, restore, run, snapshot, verify,
+    archive, around, bench, completions, diff, gc, init, list, man, prune, restore, run, snapshot, undo, verify,
 };
 use crate::config;
 use crate::context::Context;
@@ -50,8 +50,10 @@ pub enum Command {
     Around(around::Args),
     /// Show what differs between two snapshots, or since one
     Diff(diff::Args),
-    /// Bring a subvolume back
+    /// Bring files, directories and subvolumes back
     Restore(restore::Args),
+    /// Take changes back
+    Undo(undo::Args),
     /// Check what is archived
     Verify(verify::Args),
     /// Remove superseded generations and what interrupted runs left
@@ -88,6 +90,7 @@ impl Command {
             Self::Around(args) => around::run(args, context),
             Self::Diff(args) => diff::run(args, context),
             Self::Restore(args) => restore::run(args, context),
+            Self::Undo(args) => undo::run(args, context),
             Self::Verify(args) => verify::run(args, context),
             Self::Gc(args) => gc::run(args, context),
             Self::Bench(args) => bench::run(args, context),

@@ -14,4 +14,5 @@ pub mod report;
 pub mod restore;
 pub mod run;
 pub mod snapshot;
+pub mod undo;
 pub mod verify;

@@ -75,6 +75,9 @@ impl Below {
     /// # Errors
     /// When the kernel does not say.
     pub fn path_of(&self, inode: u64) -> Result<Option<PathBuf>> {
+        if !self.btrfs {
+            return Ok(None);
+        }
         let trouble = |error| self.trouble("look for an inode in", Path::new(""))(error);
         let tree = ioctl::subvolume_of(self.as_fd()).map_err(trouble)?;
         let path = match ioctl::inode_path(self.as_fd(), tree, inode) {

@@ -28,20 +28,18 @@ pub(super) struct Names {
 impl Names {
     /// Of this process.
     pub(super) fn new() -> Result<Self> {
-        let pid = std::process::id();
-        Ok(Self { owner: format!("{}-{pid}-{}", boot()?, identity::process_start(pid).unwrap_or(0)), given: 0 })
+        Ok(Self { owner: identity::process_mark()?, given: 0 })
     }
 
     /// One that was not given out before.
     pub(super) fn next(&mut self) -> OsString {
         self.given += 1;
-        OsString::from(format!("{PREFIX}{}-{}", self.owner, self.given))
+        OsString::from(format!("{PREFIX}{}.{}", self.owner, self.given))
     }
 
     /// The names in a directory that killed copies left.
     pub(super) fn dead_in(dir: &OwnedFd) -> std::result::Result<Vec<OsString>, Errno> {
-        let boot = boot().unwrap_or_default();
-        Ok(names_in(dir)?.into_iter().filter(|name| is_dead(name, &boot)).collect())
+        Ok(names_in(dir)?.into_iter().filter(|name| is_dead(name)).collect())
     }
 }
 
@@ -61,7 +59,7 @@ impl Below {
     /// # Errors
     /// `Refused` if it is none.
     pub fn remove_leftover(&self, path: &Path) -> Result<()> {
-        if path.file_name().is_some_and(|name| boot().is_ok_and(|boot| is_dead(name, &boot))) {
+        if path.file_name().is_some_and(is_dead) {
             return self.remove(path);
         }
         let hint = "it is not what a killed copy left";
@@ -69,26 +67,11 @@ impl Below {
     }
 }
 
-/// The beginning of what names this boot.
-fn boot() -> Result<String> {
-    Ok(identity::boot_id()?.chars().filter(char::is_ascii_hexdigit).take(12).collect())
-}
-
 /// Whether a name is one of ours and its process is gone.
-fn is_dead(name: &OsStr, this_boot: &str) -> bool {
-    let owner = name.as_bytes().strip_prefix(PREFIX.as_bytes()).and_then(|rest| std::str::from_utf8(rest).ok());
-    let Some(owner) = owner else { return false };
-    let mut parts = owner.split('-');
-    let (Some(boot), Some(pid), Some(ticks), Some(number), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    let (Ok(pid), Ok(ticks), Ok(_)) = (pid.parse::<u32>(), ticks.parse::<u64>(), number.parse::<u32>()) else {
-        return false;
-    };
-    let is_whole = boot.len() == 12 && boot.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_whole && !this_boot.is_empty() && (boot != this_boot || identity::process_start(pid) != Some(ticks))
+fn is_dead(name: &OsStr) -> bool {
+    let text = std::str::from_utf8(name.as_bytes()).ok();
+    let mark = text.and_then(|text| text.strip_prefix(PREFIX)?.rsplit_once('.'));
+    mark.is_some_and(|(mark, number)| number.parse::<u32>().is_ok() && identity::is_running(mark) == Some(false))
 }
 
 #[cfg(test)]
@@ -98,17 +81,12 @@ mod tests {
     #[test]
     fn only_names_of_dead_processes_are_dead() {
         let mut names = Names::new().unwrap();
-        let boot = boot().unwrap();
         let (one, other) = (names.next(), names.next());
         assert_ne!(one, other);
-        assert!(!is_dead(&one, &boot));
-        for dead in [format!("{PREFIX}0123456789ab-1-2-3"), format!("{PREFIX}{boot}-1-0-3")] {
-            assert!(is_dead(OsStr::new(&dead), &boot), "{dead}");
-        }
-        for other in
-            ["", "x", PREFIX, ".subvault-copy.mine", ".subvault-copy.0123456789ab-1-2", ".subvault-copy.a-1-2-3"]
-        {
-            assert!(!is_dead(OsStr::new(other), &boot), "{other}");
+        assert!(!is_dead(&one));
+        assert!(is_dead(OsStr::new(".subvault-copy.00000000-1-2.3")));
+        for other in ["", "x", PREFIX, ".subvault-copy.mine", ".subvault-copy.00000000-1-2", ".subvault-copy.a-1-2.3"] {
+            assert!(!is_dead(OsStr::new(other)), "{other}");
         }
     }
 }

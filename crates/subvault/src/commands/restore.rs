@@ -1,6 +1,6 @@
 //! `subvault restore`: brings files, directories and subvolumes back.
 
-mod files;
+pub mod files;
 mod subvolume;
 
 use std::ffi::{OsStr, OsString};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::oracle::{assert_same, describe};
-use crate::scene::{Moments, Scene};
+use crate::scene::{Moments, Scene, forget_kept};
 use crate::tally::{End, through};
 use crate::world::{noise, text, tool};
 use crate::{COPYING, at_each, named, share};
@@ -49,9 +49,7 @@ fn completes(scene: &Scene, snapshot: &Path, args: &[&str]) {
     // What was replaced is in a snapshot that was taken before.
     let found = tool(&["find", text(&scene.world.snapshots()), "-path", "*/tree/a/6/deep/mine"]);
     assert!(!found.is_empty(), "what was replaced is kept");
-    for snapshot in scene.world.snapshot_names().iter().filter(|name| !name.contains("20261101")) {
-        tool(&["btrfs", "-q", "subvolume", "delete", text(&scene.world.snapshots().join(snapshot))]);
-    }
+    forget_kept(scene);
 }
 
 const RESTORE: [&str; 6] = ["restore", "home:tree", "--overwrite", "--yes", "--from", "home.20261101T100000Z"];

@@ -18,6 +18,7 @@ mod restores;
 mod scene;
 mod store;
 mod tally;
+mod undo;
 #[expect(dead_code, reason = "shared with the tests of the whole program, which use more of it")]
 #[path = "../system/world.rs"]
 mod world;
@@ -39,6 +40,8 @@ const COLLECTING: &[&str] = &["gc-"];
 const ELSEWHERE: &[&str] = &["diff-"];
 /// Points of bringing files back.
 const COPYING: &[&str] = &["copy-"];
+/// Points of taking changes back.
+const UNDOING: &[&str] = &["undo-"];
 
 /// The points of a command, each at its first, second and fifth passing.
 fn named(prefixes: &[&str]) -> Vec<Vec<String>> {
@@ -60,6 +63,6 @@ fn at_each(points: &[Vec<String>], mut kill: impl FnMut(&Death) -> bool) -> usiz
 
 #[test]
 fn every_named_point_belongs_to_a_test() {
-    let prefixes = [ARCHIVING, RESTORING, COLLECTING, COPYING, ELSEWHERE].concat();
+    let prefixes = [ARCHIVING, RESTORING, COLLECTING, COPYING, UNDOING, ELSEWHERE].concat();
     assert!(POINTS.iter().all(|point| prefixes.iter().any(|prefix| point.starts_with(prefix))));
 }

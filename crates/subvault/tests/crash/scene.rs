@@ -153,6 +153,18 @@ pub(crate) fn is_verified(ran: &Ran) {
     }
 }
 
+/// Removes the snapshots that kept the state before something was changed: all but those of 2026-11-01.
+pub(crate) fn forget_kept(scene: &Scene) {
+    for name in scene.world.snapshot_names().iter().filter(|name| !name.contains("20261101")) {
+        let path = scene.world.snapshots().join(name);
+        if path.is_dir() {
+            tool(&["btrfs", "-q", "subvolume", "delete", text(&path)]);
+        } else {
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
 /// Parts, counted before a kill.
 #[derive(Clone, Copy)]
 pub(crate) struct Parts {

@@ -26,4 +26,5 @@ mod servers;
 mod stores;
 mod tree;
 mod trouble;
+mod undo;
 mod world;

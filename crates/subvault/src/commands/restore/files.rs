@@ -162,7 +162,8 @@ impl Job<'_> {
         }
         let text = from.to_str().unwrap_or_default();
         if text.parse::<SnapshotName>().is_ok() {
-            let named: Vec<Found> = local.into_iter().filter(|found| found.version.name == text).collect();
+            let mut named: Vec<Found> = local.into_iter().filter(|found| found.version.name == text).collect();
+            named.iter_mut().for_each(|found| found.version.by_name_only = false);
             return match named.is_empty() {
                 true => Err(Failure::usage(
                     format!("there is no snapshot {text} of {}", self.subvolume.name),
@@ -280,7 +281,8 @@ impl Job<'_> {
         }
         let run = self.context.lock(&self.setup.state, "restore.lock", "subvault restore")?;
         let (twins, monitor) = (&plan.twins, &self.context.monitor);
-        let work = Work { setup: Some(self.subvolume), from: &from, to: &to, twins, monitor };
+        let work =
+            Work { setup: Some(self.subvolume), from: &from, to: &to, twins, command: "subvault restore", monitor };
         let result = carry_out(&work, &plan.steps);
         let outcome = if result.as_ref().is_ok_and(|report| report.failed.is_empty()) { "done" } else { "failed" };
         let subject = json!({ "path": self.title(), "from": version.name, "to": to.path().display().to_string() });
