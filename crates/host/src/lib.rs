@@ -10,6 +10,7 @@ pub mod error;
 pub mod foreground;
 pub mod hook;
 pub mod identity;
+pub mod inside;
 #[expect(unsafe_code, reason = "ioctls take pointers; every other module is safe code")]
 pub mod ioctl;
 pub mod lock;
@@ -25,6 +26,7 @@ pub mod receive;
 pub mod send;
 pub mod snapshot;
 pub mod subvolume;
+pub mod top_level;
 pub mod tree_digest;
 mod tree_walk;
 

@@ -4,6 +4,7 @@
 //! whatever is mounted over its path later. Killed here: it only reads, but for `sync`.
 //! It must never be asked for by device name: devices move, uuids do not.
 
+mod default_subvolume;
 mod space;
 
 use std::ffi::{OsStr, OsString};

@@ -21,6 +21,7 @@ pub mod note;
 pub mod observe;
 pub mod open_hooks;
 pub mod restore;
+pub mod rollback;
 pub mod run;
 pub mod setup;
 pub mod snapshot;

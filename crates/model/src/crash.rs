@@ -40,6 +40,17 @@ pub const POINTS: &[&str] = &[
     "undo-renamed",
     "undo-exchanged",
     "undo-removed",
+    "rollback-noted",
+    "rollback-taken",
+    "rollback-fstab-mended",
+    "rollback-exchanged",
+    "rollback-made-writable",
+    "rollback-moved",
+    "rollback-default-set",
+    "rollback-entry-written",
+    "rollback-discarded",
+    "rollback-kept",
+    "rollback-synced",
 ];
 
 /// Passes the named point.

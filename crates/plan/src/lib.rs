@@ -20,6 +20,7 @@ pub mod policy;
 pub mod restore;
 mod resume;
 mod retention;
+pub mod rollback;
 pub mod run;
 pub mod sizes;
 pub mod space;

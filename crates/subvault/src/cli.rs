@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    archive, around, bench, completions, diff, gc, init, list, man, prune, restore, run, snapshot, undo, verify,
+    archive, around, bench, completions, diff, gc, init, list, man, prune, restore, rollback, run, snapshot, undo, verify,
 };
 use crate::config;
 use crate::context::Context;
@@ -54,6 +54,8 @@ pub enum Command {
     Restore(restore::Args),
     /// Take changes back
     Undo(undo::Args),
+    /// Put a snapshot in the place of its subvolume, the root included
+    Rollback(rollback::Args),
     /// Check what is archived
     Verify(verify::Args),
     /// Remove superseded generations and what interrupted runs left
@@ -91,6 +93,7 @@ impl Command {
             Self::Diff(args) => diff::run(args, context),
             Self::Restore(args) => restore::run(args, context),
             Self::Undo(args) => undo::run(args, context),
+            Self::Rollback(args) => rollback::run(args, context),
             Self::Verify(args) => verify::run(args, context),
             Self::Gc(args) => gc::run(args, context),
             Self::Bench(args) => bench::run(args, context),

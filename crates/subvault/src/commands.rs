@@ -12,6 +12,7 @@ pub mod man;
 pub mod prune;
 pub mod report;
 pub mod restore;
+pub mod rollback;
 pub mod run;
 pub mod snapshot;
 pub mod undo;

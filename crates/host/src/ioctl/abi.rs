@@ -50,7 +50,8 @@ ops! {
     // The number carries the size of the fixed head alone; the buffer follows it.
     TREE_SEARCH_V2: SearchArgs = opcode::read_write::<SearchHead>(MAGIC, 17);
     INO_LOOKUP: InoLookupArgs = opcode::read_write::<InoLookupArgs>(MAGIC, 18);
-    // As above: the answers follow the head.
+    DEFAULT_SUBVOL: u64 = opcode::write::<u64>(MAGIC, 19);
+    // As TREE_SEARCH_V2: the answers follow the head.
     SPACE_INFO: SpaceArgs = opcode::read_write::<SpaceHead>(MAGIC, 20);
     SNAP_CREATE_V2: VolArgs = opcode::write::<VolArgs>(MAGIC, 23);
     SUBVOL_CREATE_V2: VolArgs = opcode::write::<VolArgs>(MAGIC, 24);

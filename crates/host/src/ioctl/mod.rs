@@ -17,7 +17,7 @@ mod thread;
 mod verity;
 
 pub use data::{EncodedWrite, clone_range, encoded_write};
-pub(crate) use pool::{device, features, fs_info, label, spaces, sync};
+pub(crate) use pool::{device, features, fs_info, label, set_default_subvolume, spaces, sync};
 pub(crate) use search::{Key, search};
 pub(crate) use send::{SendCall, SendRequest};
 pub(crate) use subvolume::{

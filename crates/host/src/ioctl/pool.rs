@@ -5,8 +5,8 @@ use std::os::fd::BorrowedFd;
 use rustix::io::{Errno, Result};
 
 use super::abi::{
-    DEV_INFO, DevInfoArgs, FS_INFO, FeatureFlags, FsInfoArgs, GET_FEATURES, GET_FSLABEL, Label, Plain, SPACE_INFO,
-    SYNC, SpaceArgs, SpaceInfo,
+    DEFAULT_SUBVOL, DEV_INFO, DevInfoArgs, FS_INFO, FeatureFlags, FsInfoArgs, GET_FEATURES, GET_FSLABEL, Label, Plain,
+    SPACE_INFO, SYNC, SpaceArgs, SpaceInfo,
 };
 use super::call;
 
@@ -61,4 +61,10 @@ pub(crate) fn features(pool: BorrowedFd<'_>) -> Result<FeatureFlags> {
 pub(crate) fn sync(pool: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: takes no argument.
     unsafe { call(pool, &SYNC, &mut ()) }.map(drop)
+}
+
+/// Makes the subvolume with this number the one that is mounted when none is named.
+pub(crate) fn set_default_subvolume(pool: BorrowedFd<'_>, mut id: u64) -> Result<()> {
+    // SAFETY: no pointers inside.
+    unsafe { call(pool, &DEFAULT_SUBVOL, &mut id) }.map(drop)
 }

@@ -11,10 +11,14 @@ mod files;
 mod garbage;
 mod machine;
 #[expect(dead_code, reason = "shared with the tests of the whole program, which use more of it")]
+#[path = "../system/machine_tree.rs"]
+mod machine_tree;
+#[expect(dead_code, reason = "shared with the tests of the whole program, which use more of it")]
 #[path = "../system/oracle.rs"]
 mod oracle;
 mod power;
 mod restores;
+mod rollbacks;
 mod scene;
 mod store;
 mod tally;
@@ -32,16 +36,17 @@ fn share(percent: usize) -> usize {
     (all * percent).div_ceil(100)
 }
 
-/// Points of archiving, of restoring and of collecting garbage begin with one of these.
+/// Points of archiving, of restoring, of collecting garbage and of rolling back begin with one of these.
 const ARCHIVING: &[&str] = &["snapshot-", "journal-", "upload-", "part-", "chunk-", "stream-", "manifest-", "pointer-"];
 const RESTORING: &[&str] = &["restore-"];
 const COLLECTING: &[&str] = &["gc-"];
 /// Points that the tests of the whole program kill at.
-const ELSEWHERE: &[&str] = &["diff-"];
+const ELSEWHERE: &[&str] = &["diff-", "hook-"];
 /// Points of bringing files back.
 const COPYING: &[&str] = &["copy-"];
 /// Points of taking changes back.
 const UNDOING: &[&str] = &["undo-"];
+const ROLLING_BACK: &[&str] = &["rollback-"];
 
 /// The points of a command, each at its first, second and fifth passing.
 fn named(prefixes: &[&str]) -> Vec<Vec<String>> {
@@ -63,6 +68,6 @@ fn at_each(points: &[Vec<String>], mut kill: impl FnMut(&Death) -> bool) -> usiz
 
 #[test]
 fn every_named_point_belongs_to_a_test() {
-    let prefixes = [ARCHIVING, RESTORING, COLLECTING, COPYING, UNDOING, ELSEWHERE].concat();
+    let prefixes = [ARCHIVING, RESTORING, COLLECTING, COPYING, UNDOING, ELSEWHERE, ROLLING_BACK].concat();
     assert!(POINTS.iter().all(|point| prefixes.iter().any(|prefix| point.starts_with(prefix))));
 }

@@ -1,0 +1,167 @@
+//! Kills while rolling back, undoing, and taking an interrupted rollback back.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::machine_tree::{Layout, Machine};
+use crate::scene::{Death, kill_with};
+use crate::world::proved;
+use crate::{ROLLING_BACK, named};
+
+/// What matters: each subvolume's path by its number, the default, the boot entries.
+type State = (BTreeMap<String, String>, String, Vec<String>);
+
+fn state(machine: &Machine) -> State {
+    let entries = machine.esp().join("loader/entries");
+    let entries = if entries.exists() { crate::world::names(&entries) } else { Vec::new() };
+    (machine.listed(), machine.default(), entries)
+}
+
+fn kill(machine: &Machine, args: &[&str], point: &str) -> bool {
+    let args = machine.args(args);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    kill_with(&machine.config(), &args, &Death::At(point.to_owned()), || {})
+}
+
+/// Nothing is ever lost: every subvolume of before is there, with its content.
+fn nothing_is_lost(machine: &Machine, before: &State) {
+    let now = machine.listed();
+    for (id, path) in &before.0 {
+        assert!(now.contains_key(id), "{path} is gone: {now:?}");
+    }
+}
+
+fn is_rolled_back(machine: &Machine, before: &State) {
+    assert_eq!(machine.issue(), "old");
+    assert!(!machine.has_note());
+    nothing_is_lost(machine, before);
+    let listed: Vec<String> = machine.listed().into_values().collect();
+    for path in ["var/lib/machines", ".subvault/root.0 ro"] {
+        assert!(listed.contains(&format!("{}/{path}", machine.root)), "{listed:?}");
+    }
+    assert!(!fs::read_to_string(machine.in_root("etc/fstab")).unwrap().contains("subvolid"));
+    assert_eq!(
+        machine.id(&machine.root) == machine.default(),
+        before.0.get(&before.1).is_some_and(|path| *path == machine.root)
+    );
+}
+
+/// The machine is as before, but for what stays as `.reverted`.
+fn is_as_before(machine: &Machine, before: &State) {
+    assert_eq!(machine.issue(), "new");
+    assert!(!machine.has_note());
+    let mut now = state(machine);
+    now.0.retain(|_, path| !path.ends_with(".reverted"));
+    assert_eq!(now, *before);
+}
+
+/// Deletes what a rollback left, so that the next one begins anew.
+fn clean(machine: &Machine) {
+    for path in machine.listed().into_values().filter(|path| path.contains(".replaced.") && !path.contains('/')) {
+        crate::world::tool(&["btrfs", "-q", "subvolume", "delete", crate::world::text(&machine.at(&path))]);
+    }
+    let _ = fs::remove_dir_all(machine.dir.path().join("state"));
+}
+
+/// Rolls back with a kill at each point at each passing; `after` brings it to an end and to what it was.
+fn at_each(
+    machine: &Machine,
+    args: &[&str],
+    before_each: impl Fn(),
+    mut after: impl FnMut(&str),
+) -> (usize, Vec<String>) {
+    let (mut kills, mut passed) = (0, Vec::new());
+    for point in named(ROLLING_BACK).concat() {
+        before_each();
+        if kill(machine, args, &point) {
+            kills += 1;
+            passed.push(point.split(':').next().unwrap().to_owned());
+        }
+        after(&point);
+    }
+    passed.dedup();
+    (kills, passed)
+}
+
+const ROLL: &[&str] = &["--to", "root.1", "--edit-fstab", "--yes"];
+const UNDO: &[&str] = &["--undo", "--yes"];
+
+#[test]
+fn a_rollback_that_is_killed_is_finished_by_the_same_command_or_taken_back() {
+    let mut reached: Vec<String> = Vec::new();
+    let mut kills = 0;
+    for layout in [Layout::Numbered, Layout::Default] {
+        let machine = Machine::new(layout);
+        let before = state(&machine);
+        // Finished by the same command, and undone; the undo is killed as well, and finished by the same command.
+        let (count, passed) = at_each(
+            &machine,
+            ROLL,
+            || {},
+            |point| {
+                nothing_is_lost(&machine, &before);
+                if machine.has_note() || machine.issue() == "new" {
+                    machine.rollback(ROLL).expect(0);
+                }
+                is_rolled_back(&machine, &before);
+                kills += usize::from(kill(&machine, UNDO, point));
+                nothing_is_lost(&machine, &before);
+                if machine.has_note() || machine.issue() == "old" {
+                    machine.rollback(UNDO).expect(0);
+                }
+                clean(&machine);
+                is_as_before(&machine, &before);
+            },
+        );
+        kills += count;
+        reached.extend(passed);
+        // Taken back.
+        let (count, _) = at_each(
+            &machine,
+            ROLL,
+            || {},
+            |point| {
+                if machine.has_note() || machine.issue() == "old" {
+                    // The taking back is killed too, where the same point is passed, and then taken up again.
+                    kills += usize::from(kill(&machine, UNDO, point));
+                    if machine.has_note() {
+                        machine.rollback(UNDO).expect(0);
+                    }
+                }
+                clean(&machine);
+                is_as_before(&machine, &before);
+            },
+        );
+        kills += count;
+        // The taking back of one that had changed places already, killed at each of its own points.
+        let exchanged = || assert!(kill(&machine, ROLL, "rollback-synced"));
+        let (count, passed) = at_each(&machine, UNDO, exchanged, |_| {
+            nothing_is_lost(&machine, &before);
+            if machine.has_note() {
+                machine.rollback(&["--resume", "--yes"]).expect(0);
+            }
+            clean(&machine);
+            is_as_before(&machine, &before);
+        });
+        kills += count;
+        reached.extend(passed);
+        // And of one that had not: what was taken is deleted.
+        let taken = || assert!(kill(&machine, ROLL, "rollback-taken"));
+        let (count, passed) = at_each(&machine, UNDO, taken, |_| {
+            if machine.has_note() {
+                machine.rollback(&["--resume", "--yes"]).expect(0);
+            }
+            assert!(machine.listed().values().all(|path| !path.contains(".replaced.")), "{:?}", machine.listed());
+            is_as_before(&machine, &before);
+        });
+        kills += count;
+        reached.extend(passed);
+    }
+    for point in named(ROLLING_BACK) {
+        let name = point[0].split(':').next().unwrap();
+        assert!(reached.iter().any(|passed| passed == name), "{name} is never passed: {reached:?}");
+    }
+    proved(&format!(
+        "{kills} kills at all named points of rolling back, undoing and taking back: each is finished or reverted, nothing lost"
+    ));
+}
