@@ -5,7 +5,7 @@
 //! killed. It must never follow a symbolic link, replace anything but an empty directory, or be given to anybody else.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, RenameFlags, ResolveFlags};
@@ -31,14 +31,9 @@ pub enum Access {
 /// The top level of a pool.
 #[derive(Debug)]
 pub struct TopLevel {
+    /// Good for paths alone: it is not open for reading.
     fd: OwnedFd,
     path: PathBuf,
-}
-
-impl AsFd for TopLevel {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
 }
 
 impl TopLevel {
@@ -178,7 +173,8 @@ impl TopLevel {
             return refuse(HostErrorKind::Busy, "it is mounted");
         }
         // By its number, which is never given out twice: whatever happens to the name, nothing else is deleted.
-        ioctl::destroy(self.as_fd(), subvolume.id().0).map_err(|error| HostError::new(WHAT, path, error))
+        let pool = self.pool()?;
+        ioctl::destroy(pool.as_fd(), subvolume.id().0).map_err(|error| HostError::new(WHAT, path, error))
     }
 }
 

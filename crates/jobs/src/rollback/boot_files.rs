@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use subvault_host::inside::Inside;
 use subvault_host::top_level::TopLevel;
 use subvault_plan::rollback::boot::{BASES, BootFiles, is_entry, kernel_of};
-use subvault_plan::rollback::{PoolFacts, Tree, fstab};
+use subvault_plan::rollback::{Known, PoolFacts, Tree, fstab};
 
 use super::look::is_mounted;
 use crate::error::JobError;
@@ -21,7 +21,7 @@ const IMAGE_MAX: u64 = 1 << 20;
 
 pub(super) fn gather(
     top: &TopLevel,
-    pool: &PoolFacts,
+    (pool, subject): (&PoolFacts, &Known),
     incoming: &Inside,
     tree: &Tree,
     is_running: bool,
@@ -41,6 +41,9 @@ pub(super) fn gather(
             found.outside.insert(base.to_owned(), directory);
         } else if let Some(subvolume) = in_pool.filter(|path| pool.at(path.as_path()).is_some()) {
             read(&mut found, &Inside::open(&top.join(subvolume.as_path()))?, Path::new(""), base)?;
+        } else if let Some(nested) = pool.at(&subject.path.as_path().join(base)) {
+            // It goes with the place.
+            read(&mut found, &Inside::open(&top.join(nested.path.as_path()))?, Path::new(""), base)?;
         } else if line.is_some() {
             found.unseen.push(base.to_owned());
         } else {

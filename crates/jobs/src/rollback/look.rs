@@ -75,7 +75,7 @@ pub(super) fn facts(session: &Session, source: Source, boot: Option<&Path>) -> R
     };
     let boot = match role {
         Role::Data => subvault_plan::rollback::boot::BootFiles::default(),
-        _ => boot_files::gather(&session.top, &session.pool, &incoming, &tree, is_running, boot)?,
+        _ => boot_files::gather(&session.top, (&session.pool, &subject), &incoming, &tree, is_running, boot)?,
     };
     Ok(Facts { pool: session.pool.clone(), subject, source, role, tree, fstab_here, cmdline, boot })
 }

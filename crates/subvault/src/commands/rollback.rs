@@ -115,7 +115,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if !args.yes && !context.json {
         output::say(&describe(&case))?;
     }
-    if !args.yes && !agrees(&case)? {
+    if !args.yes && !agrees(&case, context)? {
         return Ok(Exit::NothingDone);
     }
     let carry = if case.is_old { Session::carry_out } else { Session::begin };
@@ -210,9 +210,9 @@ fn refusal(case: &Case) -> Failure {
 }
 
 /// Asks on a terminal. Elsewhere there is nobody to ask, and `--yes` must have been said.
-fn agrees(case: &Case) -> Result<bool, Failure> {
+fn agrees(case: &Case, context: &Context) -> Result<bool, Failure> {
     let input = std::io::stdin();
-    if !input.is_terminal() {
+    if context.json || !input.is_terminal() {
         let what = format!("nobody is there to be asked whether {} is to be replaced", case.transaction.place);
         return Err(Failure::usage(what, "say --yes"));
     }

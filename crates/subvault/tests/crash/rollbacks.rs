@@ -55,9 +55,10 @@ fn is_as_before(machine: &Machine, before: &State) {
     assert_eq!(now, *before);
 }
 
-/// Deletes what a rollback left, so that the next one begins anew.
+/// Deletes what rollbacks left, so that the next one begins anew.
 fn clean(machine: &Machine) {
-    for path in machine.listed().into_values().filter(|path| path.contains(".replaced.") && !path.contains('/')) {
+    let begin = format!("{}.replaced.", machine.root);
+    for path in machine.listed().into_values().filter(|path| path.starts_with(&begin)) {
         crate::world::tool(&["btrfs", "-q", "subvolume", "delete", crate::world::text(&machine.at(&path))]);
     }
     let _ = fs::remove_dir_all(machine.dir.path().join("state"));
