@@ -1,5 +1,10 @@
-//! The plan written down as files for other programs: units, runbooks, pictures. This room is laid out and still empty.
+//! The plan written down as files for other programs, and other programs' configurations read as ours.
 //!
-//! It must never touch the machine: what it makes is text, and somebody else puts it in place.
+//! This room must never touch the machine: what it makes is text, and what it reads is text that somebody else fetched.
 
 #![forbid(unsafe_code)]
+
+pub mod file;
+pub mod import;
+pub mod systemd;
+mod toml_text;

@@ -1,0 +1,169 @@
+//! A configuration of ours as it is being put together, and its text.
+
+use std::collections::BTreeSet;
+
+use crate::toml_text::{commented, quoted};
+
+/// How long "for ever" is: no snapshot is older than Btrfs, and none will be so old.
+pub(super) const FOREVER_YEARS: u32 = 100;
+
+/// The configuration.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    /// What stands at the top.
+    pub(super) head: String,
+    pub(super) subvolumes: Vec<Subvolume>,
+    pub(super) targets: Vec<Target>,
+    /// What could not be carried over, at the end.
+    pub(super) losses: Vec<String>,
+}
+
+/// A `[[subvolume]]`.
+#[derive(Debug, Default)]
+pub(super) struct Subvolume {
+    pub(super) name: String,
+    pub(super) path: String,
+    /// When snapshots are taken; not by a schedule if there is none.
+    pub(super) snapshot: Option<String>,
+    pub(super) keep: Keep,
+    /// Where it is copied to; everywhere if not said.
+    pub(super) targets: Option<Vec<String>>,
+    /// What the user should know, above it.
+    pub(super) notes: Vec<String>,
+}
+
+/// A `[[target]]`.
+#[derive(Debug, Default)]
+pub(super) struct Target {
+    pub(super) name: String,
+    /// Its other keys with their values as TOML, and its tables after them.
+    pub(super) lines: Vec<String>,
+    /// What the user should know, above it.
+    pub(super) notes: Vec<String>,
+    /// Whether something is missing that only the user has. It is written as a comment.
+    pub(super) unfinished: bool,
+}
+
+/// Retention.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Keep {
+    pub(super) newest: Option<u32>,
+    /// In hours.
+    pub(super) within_hours: Option<u32>,
+    /// Hourly, daily, weekly, monthly, quarterly, yearly.
+    pub(super) periods: [u32; 6],
+    pub(super) tags: BTreeSet<String>,
+}
+
+const PERIODS: [&str; 6] = ["hourly", "daily", "weekly", "monthly", "quarterly", "yearly"];
+
+impl Keep {
+    /// Everything, for ever.
+    pub(super) fn everything() -> Self {
+        Self { within_hours: Some(FOREVER_YEARS * 366 * 24), ..Self::default() }
+    }
+
+    /// What both keep.
+    pub(super) fn or(&self, other: &Self) -> Self {
+        let mut periods = self.periods;
+        periods.iter_mut().zip(other.periods).for_each(|(own, other)| *own = other.max(*own));
+        Self {
+            newest: self.newest.max(other.newest),
+            within_hours: self.within_hours.max(other.within_hours),
+            periods,
+            tags: self.tags.union(&other.tags).cloned().collect(),
+        }
+    }
+
+    /// As TOML.
+    pub(super) fn text(&self) -> String {
+        let mut parts = Vec::new();
+        parts.extend(self.newest.map(|n| format!("newest = {n}")));
+        parts.extend(self.within_hours.map(|hours| {
+            let length = if hours % 24 == 0 { format!("{}d", hours / 24) } else { format!("{hours}h") };
+            format!("within = {}", quoted(&length))
+        }));
+        let periods = PERIODS.iter().zip(self.periods).filter(|(_, count)| *count > 0);
+        parts.extend(periods.map(|(name, count)| format!("{name} = {count}")));
+        if !self.tags.is_empty() {
+            let tags: Vec<String> = self.tags.iter().map(|tag| quoted(tag)).collect();
+            parts.push(format!("tags = [{}]", tags.join(", ")));
+        }
+        format!("{{ {} }}", parts.join(", "))
+    }
+}
+
+impl Draft {
+    /// Takes targets that are only comments out of what subvolumes name.
+    pub(super) fn leave_out_unfinished(&mut self) {
+        for target in self.targets.iter().filter(|target| target.unfinished) {
+            for subvolume in &mut self.subvolumes {
+                let Some(targets) = subvolume.targets.as_mut().filter(|all| all.contains(&target.name)) else {
+                    continue;
+                };
+                targets.retain(|name| *name != target.name);
+                subvolume
+                    .notes
+                    .push(format!("When the target {0} is complete, name it: targets = [{0:?}, …].", target.name));
+            }
+        }
+    }
+
+    /// The text.
+    pub(super) fn text(&self) -> String {
+        let mut text = commented(&self.head);
+        for subvolume in &self.subvolumes {
+            text.push('\n');
+            text.push_str(&subvolume.text());
+        }
+        for target in &self.targets {
+            text.push('\n');
+            text.push_str(&target.text());
+        }
+        if !self.losses.is_empty() {
+            text.push_str("\n# What could not be carried over:\n");
+            self.losses.iter().for_each(|loss| text.push_str(&commented(loss)));
+        }
+        text
+    }
+}
+
+impl Subvolume {
+    fn text(&self) -> String {
+        let mut text: String = self.notes.iter().map(|note| commented(note)).collect();
+        text.push_str(&format!("[[subvolume]]\nname = {}\npath = {}\n", quoted(&self.name), quoted(&self.path)));
+        if let Some(when) = &self.snapshot {
+            text.push_str(&format!("snapshot = {}\n", quoted(when)));
+        }
+        text.push_str(&format!("keep = {}\n", self.keep.text()));
+        if let Some(targets) = &self.targets {
+            let targets: Vec<String> = targets.iter().map(|name| quoted(name)).collect();
+            text.push_str(&format!("targets = [{}]\n", targets.join(", ")));
+        }
+        text
+    }
+}
+
+impl Target {
+    fn text(&self) -> String {
+        let mut text = format!("[[target]]\nname = {}\n", quoted(&self.name));
+        self.lines.iter().for_each(|line| text.push_str(&format!("{line}\n")));
+        let notes: String = self.notes.iter().map(|note| commented(note)).collect();
+        if self.unfinished { notes + &commented(&text) } else { notes + &text }
+    }
+}
+
+/// A name that subvolumes and targets can have, made of what the other program calls it, and used by no other.
+pub(super) fn name(wanted: &str, used: &mut BTreeSet<String>) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-@.".contains(c);
+    let plain: String = wanted.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+    let plain: String = plain.trim_matches('-').trim_start_matches(['.', '-']).chars().take(60).collect();
+    let plain = if plain.is_empty() { "root".to_owned() } else { plain };
+    let mut found = plain.clone();
+    let mut number = 2;
+    while !used.insert(found.clone()) {
+        found = format!("{plain}-{number}");
+        number += 1;
+    }
+    found
+}

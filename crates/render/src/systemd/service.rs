@@ -1,0 +1,106 @@
+//! `subvault.service` and `subvault-replicate@.service`.
+//!
+//! Both are locked in as far as their work allows. It needs much: snapshots are made and received anywhere on a pool, with
+//! any owner, mode and attribute, set-user-ID files and devices among them; disks are mounted; other processes of root
+//! must be seen, or the lock of a run that lives would be taken for a dead one's. So the file system stays writable, and
+//! there is no `PrivateDevices`, `RestrictSUIDSGID` or `ProtectProc`. `ProtectClock` would close all devices.
+
+use super::escape::{argument, setting};
+use super::{DiskIdentity, NotRendered, Wanted};
+use crate::file::MARK;
+
+/// What starts when something is due.
+pub(super) fn run(wanted: &Wanted) -> Result<String, NotRendered> {
+    let command = command(wanted, "run")?;
+    text(wanted, "Snapshots, copies and archives that are due", "subvault-run", &command)
+}
+
+/// What starts when the disk of a target appears; the instance is the target's name.
+pub(super) fn replicate(wanted: &Wanted) -> Result<String, NotRendered> {
+    // The name is taken as it is: `%I` would turn its dashes into slashes.
+    let command = command(wanted, "replicate --target %i")?;
+    text(wanted, "Copy of snapshots to the disk of the target %i", "subvault-replicate", &command)
+}
+
+fn command(wanted: &Wanted, verb: &str) -> Result<String, NotRendered> {
+    let program = argument(&wanted.program)?;
+    let config = wanted.config.as_deref().map(argument).transpose()?;
+    Ok(match config {
+        None => format!("{program} {verb}"),
+        Some(config) => format!("{program} --config {config} {verb}"),
+    })
+}
+
+fn text(wanted: &Wanted, description: &str, manual: &str, command: &str) -> Result<String, NotRendered> {
+    let mut text = format!("{MARK}[Unit]\nDescription={description}\nDocumentation=man:{manual}(1)\n");
+    text.push_str("# Snapshots carry the time.\nAfter=time-sync.target\n");
+    if wanted.network {
+        text.push_str("Wants=network-online.target\nAfter=network-online.target\n");
+    }
+    if wanted.only_on_mains {
+        text.push_str("ConditionACPower=true\n");
+    }
+    text.push_str(&format!("\n[Service]\nType=oneshot\nExecStart={command}\n"));
+    text.push_str(LIFE);
+    if let Some(state) = &wanted.state {
+        text.push_str(&format!("StateDirectory={state}\nStateDirectoryMode=0700\n"));
+    }
+    for (name, file) in &wanted.credentials {
+        text.push_str(&format!("LoadCredential={name}:{}\n", setting(file)?));
+    }
+    text.push_str(LOCKED);
+    if wanted.hooks {
+        text.push_str("\n# Hooks are commands of yours, and are not locked in any further.\n");
+    } else {
+        text.push_str(LOCKED_WITHOUT_HOOKS);
+        text.push_str(&families(wanted));
+    }
+    Ok(text)
+}
+
+fn families(wanted: &Wanted) -> String {
+    let mut families = vec!["AF_UNIX", "AF_NETLINK"];
+    if wanted.disks.iter().any(|disk| matches!(disk.identity, DiskIdentity::Luks(_))) {
+        // cryptsetup computes in the kernel.
+        families.push("AF_ALG");
+    }
+    if wanted.network {
+        families.extend(["AF_INET", "AF_INET6"]);
+    }
+    let nowhere = if wanted.network { "" } else { "IPAddressDeny=any\n" };
+    format!("RestrictAddressFamilies={}\n{nowhere}", families.join(" "))
+}
+
+const LIFE: &str = "\
+# Another run is at work (4): it does what is due.
+SuccessExitStatus=4
+# A first full can take days. Interrupted, the next run goes on where this one was.
+TimeoutStartSec=infinity
+# Not idle: on a disk that always has something to do the copy would never end.
+Nice=10
+IOSchedulingClass=best-effort
+IOSchedulingPriority=7
+UMask=0077
+";
+
+const LOCKED: &str = "
+ProtectSystem=full
+ProtectKernelTunables=true
+ProtectKernelModules=true
+ProtectKernelLogs=true
+ProtectControlGroups=true
+ProtectHostname=true
+RestrictRealtime=true
+LockPersonality=true
+KeyringMode=private
+";
+
+const LOCKED_WITHOUT_HOOKS: &str = "
+NoNewPrivileges=true
+CapabilityBoundingSet=CAP_SYS_ADMIN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_MKNOD CAP_SETFCAP CAP_LINUX_IMMUTABLE CAP_IPC_LOCK
+RestrictNamespaces=true
+MemoryDenyWriteExecute=true
+SystemCallArchitectures=native
+SystemCallFilter=@system-service @mount
+SystemCallErrorNumber=EPERM
+";
