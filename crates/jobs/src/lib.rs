@@ -15,6 +15,7 @@ pub mod diff;
 pub mod driver;
 pub mod error;
 pub mod fetched;
+pub mod foreign;
 pub mod gc;
 pub mod nested;
 pub mod note;

@@ -102,6 +102,12 @@ impl Calendar {
         None
     }
 
+    /// Whether the event itself says in which time zone it is meant.
+    #[must_use]
+    pub fn names_a_zone(&self) -> bool {
+        self.zone.is_some()
+    }
+
     fn has_day(&self, date: Date) -> bool {
         let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or_default();
         let from_end = i16::from(date.days_in_month() - date.day()) + 1;

@@ -29,6 +29,8 @@ pub struct Wanted {
     pub state: Option<String>,
     /// When something may be due.
     pub wake: Vec<Calendar>,
+    /// The time zone of the events that name none, if it is not the machine's.
+    pub zone: Option<String>,
     /// Disks whose arrival starts a replication.
     pub disks: Vec<Disk>,
     /// Secrets that the service manager hands on: their names, and the files that they are in.
@@ -37,8 +39,6 @@ pub struct Wanted {
     pub network: bool,
     /// Whether commands of the user's are run.
     pub hooks: bool,
-    /// Whether nothing is started while on battery.
-    pub only_on_mains: bool,
 }
 
 /// A disk and the target that is on it.
@@ -56,7 +56,7 @@ pub enum DiskIdentity {
     /// By its Btrfs.
     Pool(PoolUuid),
     /// By the LUKS container that its Btrfs is in.
-    Luks(PoolUuid),
+    Luks(String),
 }
 
 /// Why there can be no units.
@@ -68,6 +68,9 @@ pub enum NotRendered {
     /// The name of a target cannot be part of a unit's name.
     #[error("the target `{0}` cannot be started by a unit, whose name must not hold `+`")]
     UnfitName(TargetName),
+    /// Something that is no uuid.
+    #[error("`{0}` is not the uuid of a disk")]
+    UnfitUuid(String),
     /// A path is not text.
     #[error("{0:?} cannot be written into a unit: it is not text, or holds a line break")]
     UnfitPath(PathBuf),
@@ -84,7 +87,7 @@ pub fn render(wanted: &Wanted) -> Result<Vec<RenderedFile>, NotRendered> {
     let mut files = Vec::new();
     if !wanted.wake.is_empty() {
         files.push(unit("subvault.service", service::run(wanted)?));
-        files.push(unit("subvault.timer", timer::text(&wanted.wake)));
+        files.push(unit("subvault.timer", timer::text(wanted)));
     }
     if !wanted.disks.is_empty() {
         files.push(unit("subvault-replicate@.service", service::replicate(wanted)?));

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     archive, around, bench, completions, diff, gc, init, list, man, prune, restore, rollback, run, snapshot, undo, verify,
 };
+use crate::commands::{archive, bench, completions, gc, import, init, list, man, prune, render, restore, run, snapshot, verify};
 use crate::config;
 use crate::context::Context;
 use crate::exit::{self, Exit};
@@ -62,6 +63,10 @@ pub enum Command {
     Gc(gc::Args),
     /// Measure how fast each stage of archiving is here
     Bench(bench::Args),
+    /// Write units of systemd that start what is due
+    Render(render::Args),
+    /// Make a configuration from snapper's or btrbk's
+    Import(import::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Write manual pages
@@ -97,6 +102,8 @@ impl Command {
             Self::Verify(args) => verify::run(args, context),
             Self::Gc(args) => gc::run(args, context),
             Self::Bench(args) => bench::run(args, context),
+            Self::Render(args) => render::run(args, context),
+            Self::Import(args) => import::run(args, context),
             Self::Completions(args) => completions::run(args),
             Self::Man(args) => man::run(args),
         }

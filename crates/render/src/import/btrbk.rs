@@ -81,21 +81,25 @@ impl Work<'_> {
         if configured.is_set("noauto") == Some("yes") {
             return;
         }
+        let preserve = configured.snapshot_preserve();
+        let schedule = if preserve.contains('h') { "hourly" } else { "daily" };
         let mut targets = Vec::new();
         for target in configured.targets.iter().filter(|target| target.is_set("noauto") != Some("yes")) {
             match self.targets.add(target) {
-                Ok(name) => targets.push(name),
+                Ok(name) => {
+                    targets.push(name);
+                    // btrbk sends whenever it takes snapshots. Once a day is usual here.
+                    self.draft.send = self.draft.send.or(Some(schedule).filter(|word| *word == "hourly"));
+                }
                 Err(why) => self.lose(target.line, format!("target {} of {}", target.url, configured.source), why),
             }
         }
-        let preserve = configured.snapshot_preserve();
         let keep = preserve::keep(&preserve).unwrap_or_else(|| {
             self.lose(configured.line, what, "its retention could not be read, so everything is kept");
             Keep::everything()
         });
         let is_taken = !configured.says_no("snapshot_create");
         let mut notes = vec![format!("From {}:{}.", self.name, configured.line)];
-        let schedule = if preserve.contains('h') { "hourly" } else { "daily" };
         if is_taken {
             notes.push(format!("btrbk takes snapshots when it is started; if that is not {schedule}, say so below."));
         }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::toml_text::{commented, quoted};
 
+/// The tag of snapshots that always stay.
+const KEEP: &str = "keep";
 /// How long "for ever" is: no snapshot is older than Btrfs, and none will be so old.
 pub(super) const FOREVER_YEARS: u32 = 100;
 
@@ -12,6 +14,10 @@ pub(super) const FOREVER_YEARS: u32 = 100;
 pub(super) struct Draft {
     /// What stands at the top.
     pub(super) head: String,
+    /// When targets are sent to.
+    pub(super) send: Option<&'static str>,
+    /// Below how much free space retention shortens.
+    pub(super) yellow: Option<String>,
     pub(super) subvolumes: Vec<Subvolume>,
     pub(super) targets: Vec<Target>,
     /// What could not be carried over, at the end.
@@ -75,21 +81,27 @@ impl Keep {
         }
     }
 
-    /// As TOML.
+    /// As TOML. Everything is said: what is not would be as in the rules for all.
     pub(super) fn text(&self) -> String {
-        let mut parts = Vec::new();
-        parts.extend(self.newest.map(|n| format!("newest = {n}")));
-        parts.extend(self.within_hours.map(|hours| {
-            let length = if hours % 24 == 0 { format!("{}d", hours / 24) } else { format!("{hours}h") };
-            format!("within = {}", quoted(&length))
-        }));
-        let periods = PERIODS.iter().zip(self.periods).filter(|(_, count)| *count > 0);
-        parts.extend(periods.map(|(name, count)| format!("{name} = {count}")));
-        if !self.tags.is_empty() {
-            let tags: Vec<String> = self.tags.iter().map(|tag| quoted(tag)).collect();
-            parts.push(format!("tags = [{}]", tags.join(", ")));
-        }
+        let mut parts = vec![format!("newest = {}", self.newest.unwrap_or(1).max(1))];
+        let hours = self.within_hours.unwrap_or(0);
+        let length = if hours.is_multiple_of(24) { format!("{} days", hours / 24) } else { format!("{hours} hours") };
+        parts.push(format!("within = {}", quoted(&length)));
+        parts.extend(PERIODS.iter().zip(self.periods).map(|(name, count)| format!("{name} = {count}")));
+        let tags = self.tags.iter().map(String::as_str).chain([KEEP]).map(quoted);
+        parts.push(format!("tags = [{}]", tags.collect::<Vec<_>>().join(", ")));
         format!("{{ {} }}", parts.join(", "))
+    }
+}
+
+impl Keep {
+    /// The rules for copies, which know neither ages nor tags: of what is kept for its age, each hour's first is.
+    pub(super) fn of_copies(&self) -> String {
+        let mut periods = self.periods;
+        periods[0] = periods[0].max(self.within_hours.unwrap_or(0));
+        let newest = format!("newest = {}", self.newest.unwrap_or(1).max(1));
+        let periods = PERIODS.iter().zip(periods).map(|(name, count)| format!("{name} = {count}"));
+        format!("{{ {} }}", std::iter::once(newest).chain(periods).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -112,6 +124,15 @@ impl Draft {
     /// The text.
     pub(super) fn text(&self) -> String {
         let mut text = commented(&self.head);
+        if let Some(send) = self.send {
+            text.push_str(&format!(
+                "\n# As often as snapshots are taken, as btrbk does it.\n[schedule]\nsend = {}\n",
+                quoted(send)
+            ));
+        }
+        if let Some(yellow) = &self.yellow {
+            text.push_str(&format!("\n[space]\nyellow = {}\n", quoted(yellow)));
+        }
         for subvolume in &self.subvolumes {
             text.push('\n');
             text.push_str(&subvolume.text());
@@ -132,9 +153,7 @@ impl Subvolume {
     fn text(&self) -> String {
         let mut text: String = self.notes.iter().map(|note| commented(note)).collect();
         text.push_str(&format!("[[subvolume]]\nname = {}\npath = {}\n", quoted(&self.name), quoted(&self.path)));
-        if let Some(when) = &self.snapshot {
-            text.push_str(&format!("snapshot = {}\n", quoted(when)));
-        }
+        text.push_str(&format!("snapshot = {}\n", quoted(self.snapshot.as_deref().unwrap_or("never"))));
         text.push_str(&format!("keep = {}\n", self.keep.text()));
         if let Some(targets) = &self.targets {
             let targets: Vec<String> = targets.iter().map(|name| quoted(name)).collect();

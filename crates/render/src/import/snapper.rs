@@ -5,7 +5,7 @@ mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::keys::{fate, limit};
+use self::keys::{fate, free, limit};
 use super::draft::{self, Draft, Keep, Subvolume};
 use super::{Fate, Imported, NotUnderstood, Remark};
 
@@ -36,6 +36,7 @@ pub fn import(files: &[SnapperFile]) -> Result<Imported, NotUnderstood> {
     let mut draft = Draft { head: HEAD.to_owned(), ..Draft::default() };
     let mut remarks = Vec::new();
     let mut names = BTreeSet::new();
+    let mut yellow: Option<u8> = None;
     for file in files {
         let assignments = shell::read(&file.path, &file.text)?;
         let told = assignments.iter().map(|said| remark(file, said));
@@ -44,7 +45,10 @@ pub fn import(files: &[SnapperFile]) -> Result<Imported, NotUnderstood> {
         let values: BTreeMap<&str, &str> =
             assignments.iter().map(|said| (said.key.as_str(), said.value.as_str())).collect();
         match subvolume(file, &values, &mut names)? {
-            Ok(subvolume) => draft.subvolumes.push(subvolume),
+            Ok(subvolume) => {
+                draft.subvolumes.push(subvolume);
+                yellow = yellow.max(values.get("FREE_LIMIT").and_then(|value| free(value)));
+            }
             Err(why) => {
                 remarks.truncate(first);
                 let what = format!("the configuration {}", file.name);
@@ -52,6 +56,7 @@ pub fn import(files: &[SnapperFile]) -> Result<Imported, NotUnderstood> {
             }
         }
     }
+    draft.yellow = yellow.map(|percent| format!("{percent} %"));
     let mut imported = Imported { config: String::new(), remarks };
     draft.losses = imported.losses().map(ToString::to_string).collect();
     imported.config = draft.text();

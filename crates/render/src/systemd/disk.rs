@@ -13,10 +13,13 @@ pub(super) fn rules(disks: &[Disk]) -> Result<String, NotRendered> {
         if name.contains('+') {
             return Err(NotRendered::UnfitName(disk.target.clone()));
         }
-        let (kind, uuid) = match disk.identity {
-            DiskIdentity::Pool(uuid) => ("btrfs", uuid),
-            DiskIdentity::Luks(uuid) => ("crypto_LUKS", uuid),
+        let (kind, uuid) = match &disk.identity {
+            DiskIdentity::Pool(uuid) => ("btrfs", uuid.to_string()),
+            DiskIdentity::Luks(uuid) => ("crypto_LUKS", uuid.clone()),
         };
+        if uuid.is_empty() || !uuid.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+            return Err(NotRendered::UnfitUuid(uuid));
+        }
         text.push_str(&format!(
             "ACTION!=\"remove\", SUBSYSTEM==\"block\", ENV{{ID_FS_TYPE}}==\"{kind}\", ENV{{ID_FS_UUID}}==\"{uuid}\", \
             TAG+=\"systemd\", ENV{{SYSTEMD_WANTS}}+=\"subvault-replicate@{name}.service\"\n"

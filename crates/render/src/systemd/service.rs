@@ -37,9 +37,6 @@ fn text(wanted: &Wanted, description: &str, manual: &str, command: &str) -> Resu
     if wanted.network {
         text.push_str("Wants=network-online.target\nAfter=network-online.target\n");
     }
-    if wanted.only_on_mains {
-        text.push_str("ConditionACPower=true\n");
-    }
     text.push_str(&format!("\n[Service]\nType=oneshot\nExecStart={command}\n"));
     text.push_str(LIFE);
     if let Some(state) = &wanted.state {

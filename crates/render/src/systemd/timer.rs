@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use subvault_plan::calendar::Calendar;
-
+use super::Wanted;
 use crate::file::MARK;
 
 /// The text. An event that is named twice wakes once; a start that was missed is made up for.
-pub(super) fn text(wake: &[Calendar]) -> String {
+pub(super) fn text(wanted: &Wanted) -> String {
     let mut seen = BTreeSet::new();
     let mut text = format!(
         "{MARK}[Unit]\nDescription=Times at which something may be due for subvault\n\
         Documentation=man:subvault-run(1)\n\n[Timer]\n"
     );
-    for calendar in wake.iter().map(ToString::to_string) {
+    for calendar in &wanted.wake {
+        let calendar = match &wanted.zone {
+            Some(zone) if !calendar.names_a_zone() => format!("{calendar} {zone}"),
+            _ => calendar.to_string(),
+        };
         if seen.insert(calendar.clone()) {
             text.push_str(&format!("OnCalendar={calendar}\n"));
         }

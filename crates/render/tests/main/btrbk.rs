@@ -127,7 +127,7 @@ fn section() -> impl Strategy<Value = String> {
 
 #[test]
 fn files_are_read_as_btrbk_reads_them() {
-    let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 120, failure_persistence: None, ..Config::default() });
     let lines = (
         proptest::collection::vec(setting(), 0..5),
         proptest::collection::vec((section(), proptest::collection::vec(setting(), 0..3)), 1..9),

@@ -24,11 +24,11 @@ fn plain() -> Wanted {
         config: None,
         state: Some("subvault".to_owned()),
         wake: calendars(&["hourly"]),
+        zone: None,
         disks: Vec::new(),
         credentials: Vec::new(),
         network: false,
         hooks: false,
-        only_on_mains: false,
     }
 }
 
@@ -40,14 +40,14 @@ fn rich() -> Wanted {
         config: Some("/etc/sub vault/100%.toml".into()),
         state: None,
         wake: calendars(&["hourly", "Sun 03:00", "*-*-01 04:00 Europe/Berlin", "hourly"]),
+        zone: Some("America/New_York".to_owned()),
         disks: vec![
             disk("usb", DiskIdentity::Pool(POOL.parse().unwrap())),
-            disk("safe-2.b", DiskIdentity::Luks(CONTAINER.parse().unwrap())),
+            disk("safe-2.b", DiskIdentity::Luks(CONTAINER.to_owned())),
         ],
         credentials: vec![("vault.credentials".to_owned(), "/etc/sub vault/vault.credentials".into())],
         network: true,
         hooks: false,
-        only_on_mains: true,
     }
 }
 
@@ -131,7 +131,7 @@ fn the_timer_says_what_the_configuration_says() {
     let files = render(&rich()).unwrap();
     let timer = files.iter().find(|f| f.path.ends_with("subvault.timer")).unwrap();
     let events: Vec<&str> = timer.text.lines().filter_map(|line| line.strip_prefix("OnCalendar=")).collect();
-    assert_eq!(events, ["hourly", "Sun 03:00", "*-*-01 04:00 Europe/Berlin"]);
+    assert_eq!(events, ["hourly America/New_York", "Sun 03:00 America/New_York", "*-*-01 04:00 Europe/Berlin"]);
     let (good, told) = run(Command::new("systemd-analyze").arg("calendar").args(events));
     assert!(good, "{told}");
 }
@@ -155,6 +155,8 @@ fn what_cannot_be_written_is_refused() {
     let mut odd = rich();
     odd.disks[0].target = "a+b".parse().unwrap();
     assert!(matches!(render(&odd), Err(NotRendered::UnfitName(_))));
+    odd.disks[0] = Disk { target: "a".parse().unwrap(), identity: DiskIdentity::Luks("\", RUN+=\"x".to_owned()) };
+    assert!(matches!(render(&odd), Err(NotRendered::UnfitUuid(_))));
     let broken = Wanted { program: Path::new("/a\nExecStartPre=/bin/evil").into(), ..plain() };
     assert!(matches!(render(&broken), Err(NotRendered::UnfitPath(_))));
 }

@@ -133,7 +133,7 @@ fn key_text(identity: &Identity) -> String {
     format!("# created: {:.0}\n# public key: {}\n{}\n", clock::now(), identity.recipient(), secret.as_str())
 }
 
-fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let write = || {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;

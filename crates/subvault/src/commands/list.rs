@@ -1,9 +1,11 @@
-//! `subvault list`: snapshots and archived streams as one timeline.
+//! `subvault list`: snapshots and archived streams as one timeline, with the snapshots that other programs took.
 
+use serde::Serialize;
 use subvault_archive::error::ArchiveError;
 use subvault_archive::inventory::{self, Series};
 use subvault_jobs::driver::chain;
 use subvault_jobs::error::JobError;
+use subvault_jobs::foreign::{self, ForeignSnapshot, Owner};
 use subvault_jobs::observe::{Claim, Sight, look};
 use subvault_jobs::setup::Setup;
 use subvault_jobs::timeline::{self, Archived, Moment};
@@ -31,12 +33,31 @@ pub struct Args {
     place: PlaceArgs,
 }
 
+/// A line of the timeline.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Ours {
+        owner: &'static str,
+        #[serde(flatten)]
+        moment: &'a Moment,
+    },
+    Theirs {
+        subvolume: &'a SubvolumeName,
+        #[serde(flatten)]
+        snapshot: &'a ForeignSnapshot,
+    },
+}
+
+/// The snapshots that others took, by subvolume.
+type Foreign = Vec<(SubvolumeName, ForeignSnapshot)>;
+
 /// Lists.
 ///
 /// # Errors
 /// When nothing could be looked at.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let mut sight = see(args, context)?;
+    let (mut sight, foreign) = see(args, context)?;
     if !args.subvolumes.is_empty() {
         sight.series.retain(|(_, subvolume), _| args.subvolumes.contains(subvolume));
     }
@@ -45,8 +66,20 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for what in &unreadable {
         context.monitor.event(Event::Warning(what.clone()));
     }
-    context.answer(&moments, || describe(&moments, &sight))?;
+    let lines = lines(&moments, &foreign);
+    context.answer(&lines, || describe(&lines, &sight))?;
     Ok(if sight.failures.is_empty() && unreadable.is_empty() { Exit::Good } else { Exit::SomeFailed })
+}
+
+fn lines<'a>(moments: &'a [Moment], foreign: &'a Foreign) -> Vec<Line<'a>> {
+    let ours = moments.iter().map(|moment| Line::Ours { owner: "subvault", moment });
+    let theirs = foreign.iter().map(|(subvolume, snapshot)| Line::Theirs { subvolume, snapshot });
+    let mut lines: Vec<Line<'a>> = ours.chain(theirs).collect();
+    lines.sort_by_key(|line| match line {
+        Line::Ours { moment, .. } => (moment.subvolume.clone(), moment.taken),
+        Line::Theirs { subvolume, snapshot } => ((*subvolume).clone(), snapshot.taken),
+    });
+    lines
 }
 
 /// What is there and cannot be shown.
@@ -56,10 +89,10 @@ fn unreadable(sight: &Sight) -> Vec<String> {
         .collect()
 }
 
-fn see(args: &Args, context: &Context) -> Result<Sight, Failure> {
+fn see(args: &Args, context: &Context) -> Result<(Sight, Foreign), Failure> {
     if let Some(name) = &args.place.store {
         let place = args.place.explicit(name)?;
-        return Ok(of_store(&place)?);
+        return Ok((of_store(&place)?, Vec::new()));
     }
     let mut setup = context.setup()?;
     if args.place.host.is_some() {
@@ -73,7 +106,7 @@ fn see(args: &Args, context: &Context) -> Result<Sight, Failure> {
                 Err(error) => sight.fail(&context.monitor, target.name.to_string(), error),
             }
         }
-        return Ok(sight);
+        return Ok((sight, Vec::new()));
     }
     if !args.subvolumes.is_empty() {
         setup.policy.subvolumes.retain(|s| args.subvolumes.contains(&s.name));
@@ -85,8 +118,28 @@ fn see(args: &Args, context: &Context) -> Result<Sight, Failure> {
         |name: &&SubvolumeName| setup.subvolume(name).is_some() || sight.series.keys().any(|(_, of)| of == *name);
     match args.subvolumes.iter().find(|name| !known(name)) {
         Some(unknown) if sight.failures.is_empty() => Err(no_subvolume(&setup, unknown)),
-        _ => Ok(sight),
+        _ => {
+            let foreign = foreign(&setup, &mut sight, context);
+            Ok((sight, foreign))
+        }
     }
+}
+
+/// What others took of the subvolumes that were looked at.
+fn foreign(setup: &Setup, sight: &mut Sight, context: &Context) -> Foreign {
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for seen in &sight.observed.subvolumes {
+        let Some(subvolume) = setup.subvolume(&seen.name) else { continue };
+        let ours = seen.snapshots.iter().map(|snapshot| snapshot.uuid).collect();
+        match foreign::find(&subvolume.path, &ours) {
+            Ok(theirs) => found.extend(theirs.into_iter().map(|snapshot| (seen.name.clone(), snapshot))),
+            Err(error) => failures.push((format!("snapshots that others took of {}", seen.name), error)),
+        }
+    }
+    for (what, error) in failures {
+        sight.fail(&context.monitor, what, error);
+    }
+    found
 }
 
 /// What this host has archived that is not in the configuration any more.
@@ -127,18 +180,25 @@ fn of_store(place: &Place) -> Result<Sight, JobError> {
     Ok(sight)
 }
 
-fn describe(moments: &[Moment], sight: &Sight) -> String {
-    let mut table = table::new(&["subvolume", "taken", "snapshot", "archived", ">stored"]);
-    for moment in moments {
+fn describe(lines: &[Line<'_>], sight: &Sight) -> String {
+    let mut table = table::new(&["subvolume", "taken", "by", "snapshot", "archived", ">stored"]);
+    for line in lines {
+        let moment = match line {
+            Line::Ours { moment, .. } => moment,
+            Line::Theirs { subvolume, snapshot } => {
+                table.add_row(their_row(subvolume, snapshot));
+                continue;
+            }
+        };
         let mut streams = moment.streams.iter();
-        table.add_row(line(moment, streams.next()));
+        table.add_row(row(moment, streams.next()));
         for more in streams {
-            let [_, _, _, archived, stored] = line(moment, Some(more));
-            table.add_row([String::new(), String::new(), String::new(), archived, stored]);
+            let [_, _, _, _, archived, stored] = row(moment, Some(more));
+            table.add_row([String::new(), String::new(), String::new(), String::new(), archived, stored]);
         }
     }
     let mut text = table::text(&table);
-    if moments.is_empty() {
+    if lines.is_empty() {
         text = "There is nothing yet. `subvault archive` takes the first snapshot.\n".to_owned();
     }
     for subvolume in &sight.observed.subvolumes {
@@ -154,7 +214,7 @@ fn describe(moments: &[Moment], sight: &Sight) -> String {
     text
 }
 
-fn line(moment: &Moment, stream: Option<&Archived>) -> [String; 5] {
+fn row(moment: &Moment, stream: Option<&Archived>) -> [String; 6] {
     let local = if moment.local { moment.name.to_string() } else { "-".to_owned() };
     let (archived, stored) = match stream {
         None => ("-".to_owned(), String::new()),
@@ -163,5 +223,22 @@ fn line(moment: &Moment, stream: Option<&Archived>) -> [String; 5] {
             (format!("{} {} {}.{}{broken}", s.target, s.kind, s.generation, s.sequence), size::size(s.stored_bytes))
         }
     };
-    [moment.subvolume.to_string(), size::moment(moment.taken), local, archived, stored]
+    [moment.subvolume.to_string(), size::moment(moment.taken), "subvault".to_owned(), local, archived, stored]
+}
+
+fn their_row(subvolume: &SubvolumeName, snapshot: &ForeignSnapshot) -> [String; 6] {
+    let (by, what) = match (snapshot.owner, &snapshot.info) {
+        (Owner::Snapper, Some(info)) => {
+            let number = info.number.map(|number| number.to_string()).unwrap_or_default();
+            let kind = info.kind.as_deref().filter(|kind| *kind != "single").map(|kind| format!(" {kind}"));
+            let description = info.description.as_ref().map(|text| format!(": {text}"));
+            ("snapper", format!("{number}{}{}", kind.unwrap_or_default(), description.unwrap_or_default()))
+        }
+        (Owner::Snapper, None) => ("snapper", snapshot.path.display().to_string()),
+        (Owner::Btrbk, _) => ("btrbk", snapshot.path.display().to_string()),
+        (Owner::Unknown, _) => ("?", snapshot.path.display().to_string()),
+    };
+    // What others wrote must not steer a terminal.
+    let what = what.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    [subvolume.to_string(), size::moment(snapshot.taken), by.to_owned(), what, "-".to_owned(), String::new()]
 }

@@ -85,8 +85,8 @@ fn streams(key: &str, value: &str) -> Option<(Fate, &'static str)> {
 fn connections(key: &str, value: &str) -> Option<(Fate, &'static str)> {
     Some(match (key, value) {
         ("ssh_identity" | "ssh_user", "no") => (Needless, "ssh's own default is used"),
-        ("ssh_identity", _) => (NotCarried, "say `IdentityFile` for the host in root's ssh_config"),
-        ("ssh_user", _) => (Carried, "as the part before the @ of `ssh`"),
+        ("ssh_identity", _) => (Carried, "as `identity_file` of [target.btrfs.ssh]"),
+        ("ssh_user", _) => (Carried, "as the part before the @ of `host`"),
         ("ssh_compression", "yes") => (NotCarried, "say `Compression yes` for the host in root's ssh_config"),
         ("ssh_compression", _) => (Needless, "it was off"),
         ("ssh_cipher_spec", "default") => (Needless, "ssh's own default is used"),

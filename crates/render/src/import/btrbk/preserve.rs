@@ -69,19 +69,18 @@ mod tests {
 
     #[test]
     fn rules_are_read_and_nothing_is_kept_for_less_long() {
-        for (words, wanted) in [
-            ("all+", "{ within = \"36600d\" }"),
-            ("all+ 14d", "{ within = \"36600d\" }"),
-            ("latest+", "{ newest = 1 }"),
-            ("", "{ newest = 1 }"),
-            ("2d+ 14d", "{ within = \"3d\", daily = 15 }"),
-            (
-                "6h+ 48h 20d 10w *m 3y",
-                "{ within = \"7h\", hourly = 49, daily = 21, weekly = 11, monthly = 1200, yearly = 4 }",
-            ),
-            ("1m+ 0d", "{ within = \"62d\" }"),
+        let forever = Some(FOREVER_YEARS * 366 * 24);
+        for (words, newest, within_hours, periods) in [
+            ("all+", None, forever, [0; 6]),
+            ("all+ 14d", None, forever, [0; 6]),
+            ("latest+", Some(1), None, [0; 6]),
+            ("", Some(1), None, [0; 6]),
+            ("2d+ 14d", None, Some(72), [0, 15, 0, 0, 0, 0]),
+            ("6h+ 48h 20d 10w *m 3y", None, Some(7), [49, 21, 11, 1200, 0, 4]),
+            ("1m+ 0d", None, Some(62 * 24), [0; 6]),
         ] {
-            assert_eq!(keep(words).unwrap().text(), wanted, "{words}");
+            let wanted = Keep { newest, within_hours, periods, ..Keep::default() };
+            assert_eq!(keep(words), Some(wanted), "{words}");
         }
         for words in ["d", "5", "5x", "*d+", "-5d", "é"] {
             assert!(keep(words).is_none(), "{words}");

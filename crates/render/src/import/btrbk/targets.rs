@@ -9,7 +9,7 @@ use subvault_plan::sizes::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN};
 
 use super::configured::ConfiguredTarget;
 use super::preserve;
-use super::url::Url;
+use super::url::{Host, Url};
 use crate::import::draft::{self, Keep, Target};
 use crate::toml_text::quoted;
 
@@ -79,17 +79,27 @@ fn btrfs(found: &Found) -> Target {
     notes.push(
         "Beside btrbk's copies and not among them, or btrbk would take these for its own and delete them.".to_owned(),
     );
-    let mut lines: Vec<String> = bandwidth(&found.target).into_iter().collect();
-    lines.push("[target.btrfs]".to_owned());
-    if let Some(host) = &url.host {
-        let user = found.target.is_set("ssh_user").map(str::to_owned);
-        let user = user.or_else(|| (!found.target.says_no("ssh_user")).then(|| "root".to_owned()));
-        let at = user.map(|user| format!("{user}@")).unwrap_or_default();
-        lines.push(format!("ssh = {}", quoted(&format!("{at}{host}"))));
+    let directory = format!("{}/{OURS}", url.path.trim_end_matches('/'));
+    let mut lines = vec!["[target.btrfs]".to_owned(), format!("directory = {}", quoted(&directory))];
+    lines.extend(bandwidth(&found.target));
+    if found.keep.within_hours.is_some() {
+        notes.push("For the time in which btrbk keeps every copy, the first of each hour is kept.".to_owned());
     }
-    lines.push(format!("directory = {}", quoted(&format!("{}/{OURS}", url.path.trim_end_matches('/')))));
-    lines.push(format!("keep = {}", found.keep.text()));
+    lines.push(format!("keep = {}", found.keep.of_copies()));
+    if let Some(host) = &url.host {
+        lines.extend(ssh(&found.target, host));
+    }
     Target { name: found.name.clone(), lines, notes, unfinished: false }
+}
+
+fn ssh(target: &ConfiguredTarget, host: &Host) -> Vec<String> {
+    let root = (!target.says_no("ssh_user")).then_some("root");
+    let user = target.is_set("ssh_user").or(root).map(|user| format!("{user}@")).unwrap_or_default();
+    let address = host.name.trim_matches(['[', ']']);
+    let mut lines = vec!["[target.btrfs.ssh]".to_owned(), format!("host = {}", quoted(&format!("{user}{address}")))];
+    lines.extend(host.port.map(|port| format!("port = {port}")));
+    lines.extend(target.is_set("ssh_identity").map(|file| format!("identity_file = {}", quoted(file))));
+    lines
 }
 
 fn archive(found: &Found) -> Target {

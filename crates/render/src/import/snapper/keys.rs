@@ -11,6 +11,12 @@ pub(super) fn limit(value: &str) -> Option<u32> {
     }
 }
 
+/// How much space should be free, in hundredths of the pool, where it is said as a fraction.
+pub(super) fn free(value: &str) -> Option<u8> {
+    let share = value.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share))?;
+    format!("{:.0}", (share * 100.0).ceil()).parse().ok()
+}
+
 /// What becomes of a key with this value, and as what or why not.
 pub(super) fn fate(key: &str, value: &str) -> (Fate, &'static str) {
     match key {
@@ -36,7 +42,8 @@ pub(super) fn fate(key: &str, value: &str) -> (Fate, &'static str) {
         "TIMELINE_LIMIT_YEARLY" => range(value, "as `yearly`"),
         "QGROUP" => (Needless, "room is measured without quotas, which slow Btrfs down"),
         "SPACE_LIMIT" => (NotCarried, "what snapshots take is not limited; the room that is left is"),
-        "FREE_LIMIT" => (NotCarried, "retention shortens by itself when the pool gets full; see docs/configuration.md"),
+        "FREE_LIMIT" if free(value).is_some() => (Carried, "as `yellow` of [space], the largest of all configurations"),
+        "FREE_LIMIT" => (NotCarried, "say it as `yellow` of [space], for all pools together"),
         "ALLOW_USERS" | "ALLOW_GROUPS" if value.is_empty() => (Needless, "nobody was allowed"),
         "ALLOW_USERS" | "ALLOW_GROUPS" => (NotCarried, "only root can use subvault; sudo can let others"),
         "SYNC_ACL" => (Needless, "the directory of snapshots is root's"),
@@ -62,6 +69,21 @@ fn range(value: &str, carried: &'static str) -> (Fate, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn free_space_is_told_in_hundredths() {
+        for (value, wanted) in [
+            ("0.2", Some(20)),
+            ("0", Some(0)),
+            ("1", Some(100)),
+            ("0.001", Some(1)),
+            ("20 GiB", None),
+            ("1.5", None),
+            ("NaN", None),
+        ] {
+            assert_eq!(free(value), wanted, "{value}");
+        }
+    }
 
     #[test]
     fn of_a_range_the_larger_number_counts() {

@@ -1,0 +1,168 @@
+//! Snapshots that other programs took of a subvolume that is looked after: snapper's, btrbk's, and whose nobody knows.
+//!
+//! They are found by the uuid of what they are snapshots of, wherever they lie, and told apart by where they lie and how
+//! they are called. They can be shown, compared, sent and restored from. They must never be deleted, renamed or changed:
+//! whoever took them cleans them up.
+
+mod btrbk_name;
+mod info_xml;
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use subvault_host::mounts::Mounts;
+use subvault_host::pool::Pool;
+use subvault_host::subvolume::{ListedSubvolume, Subvolume};
+use subvault_model::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
+
+pub use self::info_xml::Info;
+use crate::error::JobError;
+
+/// The directory of snapper's snapshots.
+const SNAPPER: &str = ".snapshots";
+
+/// Who took a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Owner {
+    /// snapper.
+    Snapper,
+    /// btrbk.
+    Btrbk,
+    /// Nobody that is known: by hand, perhaps.
+    Unknown,
+}
+
+/// A snapshot that is not ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForeignSnapshot {
+    /// Who took it.
+    pub owner: Owner,
+    /// Where it is, from the top level of its pool, without a slash at the front.
+    #[serde(serialize_with = "shown")]
+    pub path: PathBuf,
+    /// Its identity.
+    pub uuid: SnapshotUuid,
+    /// Its number in the pool.
+    pub id: SubvolumeId,
+    /// What it was received from, if it was received.
+    pub received: Option<ReceivedUuid>,
+    /// Its last change.
+    pub ctransid: TransactionId,
+    /// Whether it is read-only; only then can it be sent.
+    pub read_only: bool,
+    /// When it was taken: as snapper noted it, else as the kernel did. The names that btrbk gives are in local time, of a
+    /// zone that nobody wrote down.
+    pub taken: Timestamp,
+    /// What snapper noted about it, where that could be read.
+    pub info: Option<Info>,
+}
+
+/// A path as a text, for programs that read what is shown.
+fn shown<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+/// The snapshots of the subvolume at `path` that others took, the oldest first. `ours` are those that we took.
+///
+/// # Errors
+/// When the subvolume is not there, or the subvolumes of its pool cannot be listed.
+pub fn find(path: &Path, ours: &BTreeSet<SnapshotUuid>) -> Result<Vec<ForeignSnapshot>, JobError> {
+    let source = Subvolume::open(path)?.info()?;
+    let pool = Pool::containing(path)?;
+    let all = pool.subvolumes()?;
+    let mounts = Mounts::read()?;
+    let Some(identity) = source.uuid else { return Ok(Vec::new()) };
+    let before = ancestors(identity, &all);
+    let mut found = Vec::new();
+    for listed in all.iter().filter(|listed| listed.info.id != source.id) {
+        let Some(uuid) = listed.info.uuid.filter(|uuid| !ours.contains(uuid)) else { continue };
+        let taken_of = |of: &SnapshotUuid| listed.info.parent_uuid.is_some_and(|parent| of.is_parent_of(&parent));
+        let owner = owner(&listed.path);
+        // What it was before a rollback has snapshots too. Of others, a copy for another purpose cannot be told from one.
+        let is_meant = match owner {
+            Owner::Unknown => taken_of(&identity) && listed.info.read_only,
+            Owner::Snapper | Owner::Btrbk => before.iter().any(taken_of),
+        };
+        if is_meant {
+            let info = (owner == Owner::Snapper).then(|| note(&pool, listed, &mounts)).flatten();
+            found.push(ForeignSnapshot {
+                owner,
+                path: listed.path.clone(),
+                uuid,
+                id: listed.info.id,
+                received: listed.info.received_uuid,
+                ctransid: listed.info.ctransid,
+                read_only: listed.info.read_only,
+                taken: info.as_ref().and_then(|info| info.taken).unwrap_or(listed.info.created),
+                info,
+            });
+        }
+    }
+    found.sort_by_key(|snapshot| (snapshot.taken, snapshot.id));
+    Ok(found)
+}
+
+/// The uuid, and those of what it was made from, as far as that is there.
+fn ancestors(of: SnapshotUuid, all: &[ListedSubvolume]) -> Vec<SnapshotUuid> {
+    let mut line = vec![of];
+    while let Some(last) = line.last().copied() {
+        let parent =
+            all.iter().find(|listed| listed.info.uuid == Some(last)).and_then(|listed| listed.info.parent_uuid);
+        let parent = parent.and_then(|parent| SnapshotUuid::from_bytes(*parent.as_bytes()));
+        match parent.filter(|parent| !line.contains(parent)) {
+            Some(parent) => line.push(parent),
+            None => break,
+        }
+    }
+    line
+}
+
+/// Whose it is, by where it lies and how it is called.
+fn owner(path: &Path) -> Owner {
+    let mut upwards = path.components().rev().map(|part| part.as_os_str());
+    let (name, number, directory) = (upwards.next(), upwards.next(), upwards.next());
+    let is_number = |name: &OsStr| name.to_str().is_some_and(|text| text.parse::<u32>().is_ok());
+    if name == Some(OsStr::new("snapshot")) && directory == Some(OsStr::new(SNAPPER)) && number.is_some_and(is_number) {
+        Owner::Snapper
+    } else if name.is_some_and(|name| btrbk_name::is_one(name.as_encoded_bytes())) {
+        Owner::Btrbk
+    } else {
+        Owner::Unknown
+    }
+}
+
+/// What snapper noted beside its snapshot. That it cannot be read is no trouble of ours.
+fn note(pool: &Pool, listed: &ListedSubvolume, mounts: &Mounts) -> Option<Info> {
+    let path = pool.path_under_mount(listed.info.id, mounts).ok()??;
+    let beside = path.parent()?;
+    // A snapshot that is mounted on its own has something else beside it.
+    if path.file_name() != listed.path.file_name() || beside.file_name() != listed.path.parent()?.file_name() {
+        return None;
+    }
+    info_xml::read(&beside.join("info.xml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_are_told_by_place_and_name() {
+        for (path, wanted) in [
+            ("@/.snapshots/12/snapshot", Owner::Snapper),
+            (".snapshots/1/snapshot", Owner::Snapper),
+            ("snapshots/1/snapshot", Owner::Unknown),
+            (".snapshots/x/snapshot", Owner::Unknown),
+            (".snapshots/1/other", Owner::Unknown),
+            ("_btrbk_snap/@home.20261120T2046", Owner::Btrbk),
+            ("home/.subvault/home.20261120T204600Z", Owner::Unknown),
+            ("", Owner::Unknown),
+        ] {
+            assert_eq!(owner(Path::new(path)), wanted, "{path}");
+        }
+    }
+}

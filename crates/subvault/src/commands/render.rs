@@ -1,0 +1,198 @@
+//! `subvault render`: files for other programs, made from the configuration.
+//!
+//! It writes below a directory and starts nothing. A file that somebody changed and marked as theirs is left alone.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use subvault_jobs::setup::{Location, Setup};
+use subvault_plan::calendar::Calendar;
+use subvault_render::file::{MARK, RenderedFile};
+use subvault_render::systemd::{self, Wanted};
+
+use crate::config::{self, Document};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// What it takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  subvault render systemd                    print the files
+  subvault render systemd --to / && systemctl daemon-reload && systemctl enable --now subvault.timer
+  subvault render systemd --to / --dry-run   tell which files would change")]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Units that start what is due, and the rules that start copies to disks which are plugged in
+    Systemd(Systemd),
+}
+
+#[derive(Debug, clap::Args)]
+struct Systemd {
+    /// Write the files below this directory: / puts them where systemd and udev look
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// Tell what would be written, and write nothing
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    /// The program that the units start; this one if not said
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+/// What becomes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Fate {
+    /// It is not there.
+    New,
+    /// It is there and another one.
+    Changed,
+    /// It is there as it is.
+    Same,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    written: bool,
+    files: Vec<Placed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Placed {
+    fate: Option<Fate>,
+    path: String,
+    text: String,
+}
+
+/// Renders.
+///
+/// # Errors
+/// When nothing is ever due, or the files cannot be written.
+pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let What::Systemd(args) = &args.what;
+    let document = config::load(&context.config)?;
+    let setup = config::resolve(&document)?;
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().map_err(|source| Failure::Write { what: "the path of this program".to_owned(), source })?,
+    };
+    let hint = "docs/systemd.md tells what is needed";
+    let files = systemd::render(&wanted(context, &document, &setup, program))
+        .map_err(|error| Failure::usage(error.to_string(), hint))?;
+    let Some(root) = &args.to else {
+        let placed = files.iter().map(|file| placed(Path::new("/"), file, None)).collect();
+        return answer(context, &Answer { written: false, files: placed }, printed(&files));
+    };
+    let fates = files.iter().map(|file| fate(root, file)).collect::<Result<Vec<_>, _>>()?;
+    if !args.dry_run {
+        for (file, _) in files.iter().zip(&fates).filter(|(_, fate)| **fate != Fate::Same) {
+            put(&root.join(&file.path), &file.text)?;
+        }
+    }
+    let placed: Vec<Placed> = files.iter().zip(&fates).map(|(file, fate)| placed(root, file, Some(*fate))).collect();
+    let text = summary(&placed, args.dry_run);
+    answer(context, &Answer { written: !args.dry_run, files: placed }, text)
+}
+
+fn answer(context: &Context, answer: &Answer, text: String) -> Result<Exit, Failure> {
+    context.answer(answer, || text)?;
+    Ok(Exit::Good)
+}
+
+fn placed(root: &Path, file: &RenderedFile, fate: Option<Fate>) -> Placed {
+    Placed { fate, path: root.join(&file.path).display().to_string(), text: file.text.clone() }
+}
+
+fn printed(files: &[RenderedFile]) -> String {
+    let one = |file: &RenderedFile| format!("# /{}\n{}", file.path.display(), file.text);
+    files.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+fn summary(files: &[Placed], dry_run: bool) -> String {
+    let word = |fate| match (fate, dry_run) {
+        (Some(Fate::Same) | None, _) => "unchanged",
+        (Some(Fate::New | Fate::Changed), false) => "wrote",
+        (Some(Fate::New), true) => "would write",
+        (Some(Fate::Changed), true) => "would change",
+    };
+    let mut text: String = files.iter().map(|file| format!("{} {}\n", word(file.fate), file.path)).collect();
+    if !dry_run {
+        text.push_str("next: systemctl daemon-reload && systemctl enable --now subvault.timer");
+        let rules = files.iter().any(|file| file.path.ends_with(".rules"));
+        text.push_str(if rules { " && udevadm control --reload\n" } else { "\n" });
+    }
+    text
+}
+
+/// What would become of it; one that somebody made their own is not touched, and told.
+fn fate(root: &Path, file: &RenderedFile) -> Result<Fate, Failure> {
+    let path = root.join(&file.path);
+    match fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Fate::New),
+        Err(source) => Err(Failure::Write { what: path.display().to_string(), source }),
+        Ok(there) if there == file.text.as_bytes() => Ok(Fate::Same),
+        Ok(there) if there.starts_with(MARK.as_bytes()) => Ok(Fate::Changed),
+        Ok(_) => Err(Failure::usage(
+            format!("{} was not written by subvault, or was changed", path.display()),
+            "move it away, or take over by hand what `subvault render systemd` prints",
+        )),
+    }
+}
+
+/// Puts a file in place, whole or not at all.
+fn put(path: &Path, text: &str) -> Result<(), Failure> {
+    let write = || {
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(directory)?;
+        let mut name = path.as_os_str().to_owned();
+        name.push(".subvault-new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&name)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&name, path)
+    };
+    write().map_err(|source| Failure::Write { what: path.display().to_string(), source })
+}
+
+fn wanted(context: &Context, document: &Document, setup: &Setup, program: PathBuf) -> Wanted {
+    let usual = context.config.as_path() == Path::new(config::PATH);
+    let config = std::path::absolute(&context.config).unwrap_or_else(|_| context.config.clone());
+    Wanted {
+        program,
+        state: setup.state.strip_prefix("/var/lib").ok().and_then(Path::to_str).filter(|s| !s.is_empty()).map(str::to_owned),
+        wake: wake(setup),
+        zone: document.config.host.time_zone.as_ref().map(|zone| zone.get_ref().clone()),
+        disks: Vec::new(),
+        credentials: credentials(document, &config),
+        config: (!usual).then_some(config),
+        network: setup.targets.iter().any(|target| matches!(target.location, Location::S3(_))),
+        hooks: !setup.hooks.is_empty(),
+    }
+}
+
+/// Every calendar event that a run would find something due by.
+fn wake(setup: &Setup) -> Vec<Calendar> {
+    let snapshots = setup.policy.subvolumes.iter().filter_map(|subvolume| subvolume.schedule.clone());
+    let sends = setup.policy.targets.values().filter_map(|target| target.schedule.clone());
+    snapshots.chain(sends).collect()
+}
+
+/// The credentials that are named without a directory: the service manager reads them from beside the configuration.
+fn credentials(document: &Document, config: &Path) -> Vec<(String, PathBuf)> {
+    let directory = config.parent().unwrap_or(Path::new("/"));
+    let buckets = document.config.targets.iter().filter_map(|target| target.get_ref().s3.as_ref());
+    let named = buckets.filter_map(|bucket| bucket.credentials_file.as_deref()?.to_str());
+    let plain: BTreeSet<&str> = named.filter(|name| !name.contains('/')).collect();
+    plain.into_iter().map(|name| (name.to_owned(), directory.join(name))).collect()
+}
