@@ -8,6 +8,7 @@ use crate::commands::{
     archive, around, bench, completions, diff, gc, init, list, man, prune, restore, rollback, run, snapshot, undo, verify,
 };
 use crate::commands::{archive, bench, completions, gc, import, init, list, man, prune, render, restore, run, snapshot, verify};
+    archive, bench, completions, gc, import, init, list, man, prune, render, restore, run, snapshot, verify,
 use crate::config;
 use crate::context::Context;
 use crate::exit::{self, Exit};

@@ -64,7 +64,7 @@ struct To {
 /// When there is nothing to import, it cannot be understood, or the file is there.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let (imported, to) = match &args.from {
-        From::Snapper { root, to } => (snapper::import(&snapper_files(root)?).map_err(not_understood)?, to),
+        From::Snapper { root, to } => (snapper::import(&snapper_files(root)?).map_err(|error| not_understood(&error))?, to),
         From::Btrbk { from, to } => (btrbk_file(from.as_deref())?, to),
     };
     for loss in imported.losses() {
@@ -94,7 +94,7 @@ fn words(path: &Path, imported: &Imported) -> String {
     format!("wrote {}; {told}\nnext: look it through, then `subvault run --dry-run`\n", path.display())
 }
 
-fn not_understood(error: NotUnderstood) -> Failure {
+fn not_understood(error: &NotUnderstood) -> Failure {
     Failure::usage(error.to_string(), "the program that it is for would not read it either; mend that line")
 }
 
@@ -112,7 +112,7 @@ fn btrbk_file(from: Option<&Path>) -> Result<Imported, Failure> {
     let usual = [Path::new("/etc/btrbk.conf"), Path::new("/etc/btrbk/btrbk.conf")];
     let found = from.or_else(|| usual.into_iter().find(|path| path.exists()));
     let path = found.ok_or_else(|| Failure::usage("there is no configuration of btrbk", "name one with --from"))?;
-    btrbk::import(&path.display().to_string(), &read(path)?).map_err(not_understood)
+    btrbk::import(&path.display().to_string(), &read(path)?).map_err(|error| not_understood(&error))
 }
 
 /// The configurations that snapper has, in the order of their names.

@@ -85,7 +85,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let setup = config::resolve(&document)?;
     let program = match &args.program {
         Some(program) => program.clone(),
-        None => std::env::current_exe().map_err(|source| Failure::Write { what: "the path of this program".to_owned(), source })?,
+        None => std::env::current_exe()
+            .map_err(|source| Failure::Write { what: "the path of this program".to_owned(), source })?,
     };
     let hint = "docs/systemd.md tells what is needed";
     let files = systemd::render(&wanted(context, &document, &setup, program))
@@ -170,7 +171,13 @@ fn wanted(context: &Context, document: &Document, setup: &Setup, program: PathBu
     let config = std::path::absolute(&context.config).unwrap_or_else(|_| context.config.clone());
     Wanted {
         program,
-        state: setup.state.strip_prefix("/var/lib").ok().and_then(Path::to_str).filter(|s| !s.is_empty()).map(str::to_owned),
+        state: setup
+            .state
+            .strip_prefix("/var/lib")
+            .ok()
+            .and_then(Path::to_str)
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned),
         wake: wake(setup),
         zone: document.config.host.time_zone.as_ref().map(|zone| zone.get_ref().clone()),
         disks: Vec::new(),
