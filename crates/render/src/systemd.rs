@@ -27,6 +27,8 @@ pub struct Wanted {
     pub config: Option<PathBuf>,
     /// The name of its state directory below `/var/lib`, where it is there.
     pub state: Option<String>,
+    /// Directories in which a run makes and removes things.
+    pub writes: Vec<PathBuf>,
     /// When something may be due.
     pub wake: Vec<Calendar>,
     /// The time zone of the events that name none, if it is not the machine's.

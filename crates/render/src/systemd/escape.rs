@@ -6,10 +6,18 @@ use super::NotRendered;
 
 /// A word of a command line in a unit: specifiers, variables and quotes are taken as they are written.
 pub(super) fn argument(path: &Path) -> Result<String, NotRendered> {
-    let text = plain(path)?;
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    Ok(quoted(&plain(path)?.replace('$', "$$")))
+}
+
+/// One of several paths in a setting, which need not be there.
+pub(super) fn optional(path: &Path) -> Result<String, NotRendered> {
+    Ok(quoted(&format!("-{}", plain(path)?)))
+}
+
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
     let is_simple = |c: char| c.is_ascii_alphanumeric() || "/._-+@:=,%$".contains(c);
-    Ok(if escaped.chars().all(is_simple) { escaped } else { format!("\"{escaped}\"") })
+    if escaped.chars().all(is_simple) { escaped } else { format!("\"{escaped}\"") }
 }
 
 /// A path in another setting, which goes to the end of its line.
@@ -36,6 +44,7 @@ mod tests {
         ] {
             assert_eq!(argument(Path::new(path)).unwrap(), word);
         }
+        assert_eq!(optional(Path::new("/usr/my $x")).unwrap(), "\"-/usr/my $x\"");
         for path in ["", "/a\nb", "/a\tb"] {
             assert!(argument(Path::new(path)).is_err(), "{path:?}");
         }

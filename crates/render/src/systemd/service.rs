@@ -5,7 +5,9 @@
 //! must be seen, or the lock of a run that lives would be taken for a dead one's. So the file system stays writable, and
 //! there is no `PrivateDevices`, `RestrictSUIDSGID` or `ProtectProc`. `ProtectClock` would close all devices.
 
-use super::escape::{argument, setting};
+use std::path::Path;
+
+use super::escape::{argument, optional, setting};
 use super::{DiskIdentity, NotRendered, Wanted};
 use crate::file::MARK;
 
@@ -46,6 +48,10 @@ fn text(wanted: &Wanted, description: &str, manual: &str, command: &str) -> Resu
         text.push_str(&format!("LoadCredential={name}:{}\n", setting(file)?));
     }
     text.push_str(LOCKED);
+    let closed = |path: &Path| CLOSED.iter().any(|directory| path.starts_with(directory));
+    for path in wanted.writes.iter().filter(|path| closed(path)) {
+        text.push_str(&format!("ReadWritePaths={}\n", optional(path)?));
+    }
     if wanted.hooks {
         text.push_str("\n# Hooks are commands of yours, and are not locked in any further.\n");
     } else {
@@ -79,6 +85,9 @@ IOSchedulingClass=best-effort
 IOSchedulingPriority=7
 UMask=0077
 ";
+
+/// What `ProtectSystem=full` closes.
+const CLOSED: [&str; 4] = ["/usr", "/boot", "/efi", "/etc"];
 
 const LOCKED: &str = "
 ProtectSystem=full

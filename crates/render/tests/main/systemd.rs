@@ -1,12 +1,13 @@
 //! Units and rules: golden files, and what systemd's and udev's own tools say of them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use subvault_plan::calendar::Calendar;
 use subvault_render::file::RenderedFile;
 use subvault_render::systemd::{Disk, DiskIdentity, NotRendered, Wanted, render};
+use subvault_testkit::pool::LoopPool;
 use tempfile::TempDir;
 
 use crate::golden::compare;
@@ -23,6 +24,7 @@ fn plain() -> Wanted {
         program: "/usr/bin/subvault".into(),
         config: None,
         state: Some("subvault".to_owned()),
+        writes: vec!["/home".into(), "/".into()],
         wake: calendars(&["hourly"]),
         zone: None,
         disks: Vec::new(),
@@ -39,6 +41,7 @@ fn rich() -> Wanted {
         program: "/opt/my tools/subvault".into(),
         config: Some("/etc/sub vault/100%.toml".into()),
         state: None,
+        writes: vec!["/home".into(), "/usr/local".into(), "/boot/my grub".into()],
         wake: calendars(&["hourly", "Sun 03:00", "*-*-01 04:00 Europe/Berlin", "hourly"]),
         zone: Some("America/New_York".to_owned()),
         disks: vec![
@@ -136,16 +139,38 @@ fn the_timer_says_what_the_configuration_says() {
     assert!(good, "{told}");
 }
 
-/// The newest `udevadm` can check rules; older ones are given a device and asked what they would do.
-#[test]
-fn udev_understands_the_rules() {
-    let files = render(&rich()).unwrap();
-    let rules = files.iter().find(|f| f.path.ends_with("90-subvault.rules")).unwrap();
-    let lines: Vec<&str> = rules.text.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(lines.len(), 2);
-    for (line, uuid) in lines.iter().zip([POOL, CONTAINER]) {
-        assert!(line.contains(&format!("ENV{{ID_FS_UUID}}==\"{uuid}\"")), "{line}");
+/// Rules where udev looks, taken back when dropped.
+struct Rules(PathBuf);
+
+impl Drop for Rules {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
     }
+}
+
+/// A disk appears, and udev tells what it would do.
+#[test]
+fn udev_starts_what_the_rules_say() {
+    let uuid = format!("5f0c5d63-7a7e-4f4b-9d0e-{:012x}", std::process::id());
+    let pool = LoopPool::new(128 << 20, &["-U", &uuid], &[]).unwrap();
+    let disk = Disk { target: "usb-1.b".parse().unwrap(), identity: DiskIdentity::Pool(uuid.parse().unwrap()) };
+    let files = render(&Wanted { disks: vec![disk], ..plain() }).unwrap();
+    let text = &files.iter().find(|f| f.path.ends_with("90-subvault.rules")).unwrap().text;
+    let directory = Path::new("/run/udev/rules.d");
+    fs::create_dir_all(directory).unwrap();
+    let rules = Rules(directory.join(format!("90-subvault-test-{}.rules", std::process::id())));
+    let asked = |text: &str| {
+        fs::write(&rules.0, text).unwrap();
+        let device = Path::new("/sys/class/block").join(pool.device().file_name().unwrap());
+        let (good, told) = run(Command::new("udevadm").args(["test", "--action=add"]).arg(device));
+        assert!(good, "{told}");
+        told
+    };
+    let wants = "SYSTEMD_WANTS=subvault-replicate@usb-1.b.service";
+    let told = asked(text);
+    assert!(told.contains(wants) && told.contains(&uuid), "{told}");
+    let other = text.replace(&uuid, CONTAINER);
+    assert!(!asked(&other).contains(wants), "another disk starts nothing");
 }
 
 #[test]

@@ -64,7 +64,9 @@ struct To {
 /// When there is nothing to import, it cannot be understood, or the file is there.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let (imported, to) = match &args.from {
-        From::Snapper { root, to } => (snapper::import(&snapper_files(root)?).map_err(|error| not_understood(&error))?, to),
+        From::Snapper { root, to } => {
+            (snapper::import(&snapper_files(root)?).map_err(|error| not_understood(&error))?, to)
+        }
         From::Btrbk { from, to } => (btrbk_file(from.as_deref())?, to),
     };
     for loss in imported.losses() {

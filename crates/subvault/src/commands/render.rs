@@ -178,6 +178,7 @@ fn wanted(context: &Context, document: &Document, setup: &Setup, program: PathBu
             .and_then(Path::to_str)
             .filter(|s| !s.is_empty())
             .map(str::to_owned),
+        writes: writes(setup),
         wake: wake(setup),
         zone: document.config.host.time_zone.as_ref().map(|zone| zone.get_ref().clone()),
         disks: Vec::new(),
@@ -186,6 +187,17 @@ fn wanted(context: &Context, document: &Document, setup: &Setup, program: PathBu
         network: setup.targets.iter().any(|target| matches!(target.location, Location::S3(_))),
         hooks: !setup.hooks.is_empty(),
     }
+}
+
+/// Where snapshots and objects appear. A directory of snapshots may itself have to be made.
+fn writes(setup: &Setup) -> Vec<PathBuf> {
+    let snapshots = setup.subvolumes.iter().filter_map(|subvolume| subvolume.snapshots.parent());
+    let stores = setup.targets.iter().filter_map(|target| match &target.location {
+        Location::Directory(directory) => Some(directory.as_path()),
+        Location::S3(_) => None,
+    });
+    let all = snapshots.chain(stores).chain([setup.state.as_path()]);
+    all.map(Path::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Every calendar event that a run would find something due by.
