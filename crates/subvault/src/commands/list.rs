@@ -111,7 +111,11 @@ fn see(args: &Args, context: &Context) -> Result<(Sight, Foreign), Failure> {
     if !args.subvolumes.is_empty() {
         setup.policy.subvolumes.retain(|s| args.subvolumes.contains(&s.name));
     }
-    let targets: Vec<_> = args.place.configured(&setup)?.iter().map(|t| t.name.clone()).collect();
+    // Without any target there are snapshots to be shown.
+    let targets: Vec<_> = match setup.targets.is_empty() && args.place.target.is_none() {
+        true => Vec::new(),
+        false => args.place.configured(&setup)?.iter().map(|t| t.name.clone()).collect(),
+    };
     let mut sight = look(&setup, &targets, Claim::No, &context.monitor);
     look_further(args, &setup, &targets, &mut sight, context);
     let known =

@@ -54,8 +54,8 @@ fn what_snapper_wrote_itself_is_imported() {
     fs::write(&file, template.replace("SUBVOLUME=\"/\"", &format!("SUBVOLUME={:?}", world.home()))).unwrap();
     let to = world.dir.path().join("subvault.toml");
     subvault(&to, &["import", "snapper", "--root", text(&root), "--to", text(&to)]).expect(0).says(&["SPACE_LIMIT"]);
-    let listed = subvault(&to, &["list"]).expect(0);
-    listed.says(&["There is nothing yet"]);
+    subvault(&to, &["list"]).expect(0).says(&["There is nothing yet"]);
+    subvault(&to, &["run", "--dry-run"]).expect(0).says(&[&name]);
     let missing = subvault(&to, &["import", "snapper", "--root", "/nonexistent"]).expect(1);
     missing.says(&["has no configuration of snapper", "--root"]);
     proved("snapper's own template is imported and read");
