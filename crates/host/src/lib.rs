@@ -4,6 +4,7 @@
 //! backups. It alone issues ioctls, starts processes and reads clocks, and all unsafe code of the
 //! project is in `ioctl`. It must never print, and never take a name for UTF-8.
 
+pub mod attach;
 pub mod clock;
 pub mod copy;
 pub mod error;

@@ -1,6 +1,6 @@
 //! Running another program, for as long as one is willing to wait.
 //!
-//! Invariant: no shell, nothing on standard input, and at the time limit the program goes together
+//! Invariant: no shell, nothing on standard input unless it is talked with, and at the time limit the program goes together
 //! with everything it started in its process group. Killed here: the program runs on by itself; it
 //! must be one that does no harm so. Its output may be a secret and must never go into an error text.
 
@@ -8,8 +8,9 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -90,6 +91,56 @@ fn spawn(argv: &[OsString], environment: &[(OsString, OsString)], stdin: Stdio) 
         .process_group(0)
         .spawn()
         .map_err(|error| HostError::new(WHAT, program, error))
+}
+
+/// A program that is talked with for as long as both sides like. Whatever happens, it is ended and waited for.
+pub struct Conversation {
+    child: Mutex<Child>,
+    complaints: Mutex<Option<Receiver<Vec<u8>>>>,
+}
+
+impl Conversation {
+    /// Starts `argv[0]` with the arguments `argv[1..]`; what it says and what is said to it come apart.
+    ///
+    /// # Errors
+    /// `NotFound` and the like when it cannot be started.
+    pub fn start(argv: &[OsString]) -> Result<(Self, ChildStdout, ChildStdin)> {
+        let mut child = start(argv, &[])?;
+        let complaints = child.stderr.take().map(collect);
+        let ends = child.stdout.take().zip(child.stdin.take());
+        let conversation = Self { child: Mutex::new(child), complaints: Mutex::new(complaints) };
+        let program = argv.first().cloned().unwrap_or_default();
+        let (from, to) = ends.ok_or_else(|| HostError::new(WHAT, program, io::ErrorKind::BrokenPipe))?;
+        Ok((conversation, from, to))
+    }
+
+    /// Ends it at once, with what it started.
+    pub fn kill(&self) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        // Its number is its own as long as it was not waited for.
+        if let Ok(None) = child.try_wait() {
+            end_group(&mut child);
+        }
+    }
+
+    /// Waits for its end, for so long; then it is ended. The last line that it complained with, if it did.
+    pub fn end(&self, patience: Duration) -> Option<String> {
+        let deadline = clock::monotonic() + patience;
+        let ended = wait(&mut self.child.lock().unwrap_or_else(PoisonError::into_inner), deadline);
+        if !matches!(ended, Ok(Some(_))) {
+            self.kill();
+        }
+        let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let said = complaints.recv_timeout(Duration::from_secs(1)).ok()?;
+        let last = said.split(|byte| *byte == b'\n').rfind(|line| !line.trim_ascii().is_empty())?;
+        Some(last.trim_ascii().escape_ascii().to_string())
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.kill();
+    }
 }
 
 /// Reads to the end in a thread of its own, so that neither output can block the other.

@@ -77,6 +77,13 @@ pub struct Receiver {
     ended: bool,
 }
 
+/// What is done before a subvolume is marked as received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Sync,
+}
+
 /// What there is once the stream has said which subvolume it describes.
 struct Work {
     subvolume: Subvolume,
@@ -125,12 +132,28 @@ impl Receiver {
     /// # Errors
     /// When the stream has not ended, or something could not be done.
     pub fn finish(self) -> Result<Received> {
+        self.mark(Before::Nothing)
+    }
+
+    /// The same, with all of it on disk before it is marked: then the mark proves that, also after a power cut, and that
+    /// nothing was written since, as the transaction of the last change is not after that of the mark.
+    ///
+    /// # Errors
+    /// As `finish`; and when it could not be written to disk.
+    pub fn finish_on_disk(self) -> Result<Received> {
+        self.mark(Before::Sync)
+    }
+
+    fn mark(self, before: Before) -> Result<Received> {
         let mut work = self.work.filter(|_| self.ended).ok_or(ReceiveError::Order("it ends too early"))?;
         let received_uuid =
             ReceivedUuid::from_bytes(work.uuid).ok_or(ReceiveError::Order("its subvolume has no uuid"))?;
         work.tree.finish()?;
         drop(work.tree);
         let subvolume = work.subvolume;
+        if before == Before::Sync {
+            subvolume.sync_filesystem()?;
+        }
         subvolume.set_received(received_uuid, TransactionId(work.ctransid))?;
         subvolume.make_read_only()?;
         let uuid = subvolume.info()?.identity()?;

@@ -1,13 +1,16 @@
-//! Carries out a plan: in order, each step after those it needs, going on after failures.
+//! Carries out a plan: in order, each step after those it needs, going on after failures. Steps about different replicas
+//! that follow each other are carried out at the same time, those about one in order.
 //!
 //! Knows nothing of Btrfs or stores; what a step means is known by the hands it is given to.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 use subvault_host::clock;
 use subvault_model::monitor::{Event, Monitor};
+use subvault_model::names::TargetName;
 use subvault_plan::step::{Plan, Planned, Step, StepId};
 
 use crate::audit::Audit;
@@ -20,6 +23,20 @@ pub trait Hands {
     /// # Errors
     /// When it could not be done; the run goes on with what does not need it.
     fn perform(&mut self, id: StepId, step: &Step) -> Result<Value, JobError>;
+
+    /// Hands for the steps about replicas, for which several threads need them at once.
+    fn copier(&self) -> Option<&dyn Copier> {
+        None
+    }
+}
+
+/// Does what steps about replicas say.
+pub trait Copier: Sync {
+    /// As `Hands::perform`.
+    ///
+    /// # Errors
+    /// As there.
+    fn copy(&self, step: &Step) -> Result<Value, JobError>;
 }
 
 /// How a step ended.
@@ -80,31 +97,81 @@ impl RunReport {
 ///
 /// What was done cannot be undone for want of a record: where that cannot be kept, this is told, and counts as a failure.
 pub fn run(plan: &Plan, hands: &mut dyn Hands, audit: &Audit, monitor: &dyn Monitor) -> RunReport {
-    let mut report = RunReport::default();
-    let mut missing: BTreeSet<StepId> = BTreeSet::new();
-    for (index, planned) in plan.steps.iter().enumerate() {
-        let id = StepId(index);
-        let outcome = if planned.needs.iter().any(|need| missing.contains(need)) {
-            Outcome::LeftOut
-        } else {
-            match hands.perform(id, &planned.step) {
+    let run = Run { plan, audit, monitor, board: Mutex::default() };
+    let mut next = 0;
+    while next < plan.steps.len() {
+        let lanes = lanes(&plan.steps, next);
+        next += lanes.iter().map(Vec::len).sum::<usize>().max(1);
+        match (lanes.as_slice(), hands.copier()) {
+            ([], _) => run.step(next - 1, |step| hands.perform(StepId(next - 1), step)),
+            (_, Some(copier)) => std::thread::scope(|scope| {
+                for lane in lanes {
+                    scope.spawn(|| lane.into_iter().for_each(|index| run.step(index, |step| copier.copy(step))));
+                }
+            }),
+            (_, None) => lanes.concat().into_iter().for_each(|index| {
+                run.step(index, |step| Err(JobError::Bug(format!("there are no hands for {step}"))));
+            }),
+        }
+    }
+    let Board { outcomes, unrecorded } = run.board.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let steps = plan.steps.iter().cloned().zip(outcomes.into_values());
+    RunReport { steps: steps.map(|(planned, outcome)| Performed { planned, outcome }).collect(), unrecorded }
+}
+
+/// The steps about replicas from one on, up to the next other step, by replica; nothing where that is another one. What
+/// such a step needs is of the same lane, or came before all of them.
+fn lanes(steps: &[Planned], from: usize) -> Vec<Vec<usize>> {
+    let mut lanes: BTreeMap<&TargetName, Vec<usize>> = BTreeMap::new();
+    for (index, planned) in steps.iter().enumerate().skip(from) {
+        let Some(replica) = planned.step.replica() else { break };
+        lanes.entry(replica).or_default().push(index);
+    }
+    lanes.into_values().collect()
+}
+
+/// What became of steps so far.
+#[derive(Default)]
+struct Board {
+    outcomes: BTreeMap<usize, Outcome>,
+    unrecorded: usize,
+}
+
+/// A plan that is being carried out.
+struct Run<'a> {
+    plan: &'a Plan,
+    audit: &'a Audit,
+    monitor: &'a dyn Monitor,
+    board: Mutex<Board>,
+}
+
+impl Run<'_> {
+    fn step(&self, index: usize, perform: impl FnOnce(&Step) -> Result<Value, JobError>) {
+        let planned = &self.plan.steps[index];
+        let outcome = if self.has_what_it_needs(planned) {
+            match perform(&planned.step) {
                 Ok(figures) => Outcome::Done(figures),
                 Err(error) => Outcome::Failed(error),
             }
+        } else {
+            Outcome::LeftOut
         };
-        if !matches!(outcome, Outcome::Done(_)) {
-            missing.insert(id);
-        }
-        if let Err(error) = record(audit, planned, &outcome) {
-            monitor.event(Event::Warning(chain(&error)));
-            report.unrecorded += 1;
+        let recorded = record(self.audit, planned, &outcome);
+        if let Err(error) = &recorded {
+            self.monitor.event(Event::Warning(chain(error)));
         }
         if let Outcome::Failed(error) = &outcome {
-            monitor.event(Event::Warning(format!("{}: {error}", planned.step)));
+            self.monitor.event(Event::Warning(format!("{}: {error}", planned.step)));
         }
-        report.steps.push(Performed { planned: planned.clone(), outcome });
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        board.unrecorded += usize::from(recorded.is_err());
+        board.outcomes.insert(index, outcome);
     }
-    report
+
+    fn has_what_it_needs(&self, planned: &Planned) -> bool {
+        let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.needs.iter().all(|StepId(need)| matches!(board.outcomes.get(need), Some(Outcome::Done(_))))
+    }
 }
 
 fn record(audit: &Audit, planned: &Planned, outcome: &Outcome) -> Result<(), JobError> {
@@ -181,5 +248,55 @@ mod tests {
         }
         let mut toy = Toy { fails: vec![], performed: Vec::new() };
         assert_eq!(run(&plan_of(&[]), &mut toy, &audit, &Silent).verdict(), Verdict::AllDone);
+    }
+
+    /// Hands that go on with the first step of each replica only once all replicas have begun.
+    struct Together {
+        begun: Mutex<BTreeMap<TargetName, usize>>,
+        more: std::sync::Condvar,
+        replicas: usize,
+    }
+
+    impl Hands for Together {
+        fn perform(&mut self, _: StepId, _: &Step) -> Result<Value, JobError> {
+            Ok(Value::Null)
+        }
+
+        fn copier(&self) -> Option<&dyn Copier> {
+            Some(self)
+        }
+    }
+
+    impl Copier for Together {
+        fn copy(&self, step: &Step) -> Result<Value, JobError> {
+            let mut begun = self.begun.lock().unwrap();
+            *begun.entry(step.replica().unwrap().clone()).or_default() += 1;
+            self.more.notify_all();
+            while begun.len() < self.replicas {
+                begun = self.more.wait(begun).unwrap();
+            }
+            Ok(Value::Null)
+        }
+    }
+
+    #[test]
+    fn replicas_do_not_wait_for_each_other() {
+        let state = tempfile::tempdir().unwrap();
+        let audit = Audit::open(state.path(), clock::now()).unwrap();
+        let mut plan = plan_of(&[&[]]);
+        for target in ["a", "b", "a", "c", "b"] {
+            let step = Step::DeleteCopy {
+                subvolume: "home".parse().unwrap(),
+                target: target.parse().unwrap(),
+                name: "home.20261120T221500Z".parse().unwrap(),
+                uuid: "0f3c1b9e-8a52-4c0d-9e8b-001122334455".parse().unwrap(),
+            };
+            plan.push(step, "a test", vec![StepId(0)]);
+        }
+        let mut hands = Together { begun: Mutex::default(), more: std::sync::Condvar::new(), replicas: 3 };
+        let report = run(&plan, &mut hands, &audit, &Silent);
+        assert_eq!(report.verdict(), Verdict::AllDone);
+        assert_eq!(report.steps.iter().map(|s| &s.planned).cloned().collect::<Vec<_>>(), plan.steps);
+        assert_eq!(hands.begun.into_inner().unwrap().into_values().collect::<Vec<_>>(), [2, 2, 1]);
     }
 }

@@ -81,6 +81,47 @@ pub enum JobError {
         /// What was compared.
         what: String,
     },
+    /// A disk is not here. That is how disks are.
+    #[error("{what}")]
+    Away {
+        /// What is not here, and how that is known.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// What arrived is not what was announced.
+    #[error("{what}")]
+    Unfaithful {
+        /// What differs.
+        what: String,
+    },
+    /// Somebody else is at work there.
+    #[error("the copies are in use")]
+    InUse {
+        /// Who.
+        #[source]
+        source: Box<subvault_host::lock::LockError>,
+    },
+    /// Another machine could not do what it was asked for.
+    #[error("{peer}: {what}")]
+    Remote {
+        /// Which machine.
+        peer: String,
+        /// What it says.
+        what: String,
+        /// What kind of trouble it is.
+        kind: Kind,
+        /// What it says is to be done.
+        hint: Option<String>,
+    },
+    /// The line to another machine is broken, or was never there.
+    #[error("no connection to {peer}: {what}")]
+    Connection {
+        /// Which machine.
+        peer: String,
+        /// What is known.
+        what: String,
+    },
     /// What was seen when the run was planned has changed since.
     #[error("{0} has changed since the run was planned")]
     Stale(String),
@@ -108,6 +149,18 @@ impl JobError {
             }
             Self::NoRestore(_) | Self::Receive { .. } | Self::File { .. } | Self::Stale(_) => Kind::Unavailable,
             Self::Compare { .. } => Kind::Unavailable,
+            Self::NoRestore(NoRestore::ChainBroken { .. })
+            | Self::ContentDiffers { .. }
+            | Self::Lost { .. }
+            | Self::Unfaithful { .. } => Kind::Damaged,
+            Self::NoRestore(_)
+            | Self::Receive { .. }
+            | Self::File { .. }
+            | Self::Stale(_)
+            | Self::Away { .. }
+            | Self::Connection { .. } => Kind::Unavailable,
+            Self::InUse { .. } => Kind::Busy,
+            Self::Remote { kind, .. } => *kind,
             Self::Refused { .. } => Kind::Refused,
             Self::Unusable { .. } => Kind::Config,
             Self::Bug(_) => Kind::Bug,
@@ -120,7 +173,7 @@ impl JobError {
         match self {
             Self::Store(e) | Self::Archive(ArchiveError::Store(e)) => Some(e.hint().to_owned()),
             Self::Archive(e) => archive_hint(e),
-            Self::Refused { hint, .. } => Some(hint.clone()),
+            Self::Refused { hint, .. } | Self::Away { hint, .. } => Some(hint.clone()),
             Self::Unusable { hint, .. } => hint.clone(),
             Self::Lost { .. } => {
                 Some("look for who or what removes objects there; the chain goes on from the stream before".to_owned())
@@ -136,6 +189,13 @@ impl JobError {
             Self::Stale(_) => Some("run it again: the next run plans anew".to_owned()),
             Self::Bug(_) => Some("please report this".to_owned()),
             Self::Host(_) | Self::Receive { .. } | Self::File { .. } | Self::Compare { .. } => None,
+            Self::InUse { .. } => Some("wait for it to end; a lock of a dead process is taken over".to_owned()),
+            Self::Remote { hint, .. } => hint.clone(),
+            Self::Connection { .. } => {
+                Some("run it again when it can be reached; what was half sent is removed by itself".to_owned())
+            }
+            Self::Unfaithful { .. } => Some("run it again: what arrived was removed".to_owned()),
+            Self::Host(_) | Self::Receive { .. } | Self::File { .. } => None,
         }
     }
 }

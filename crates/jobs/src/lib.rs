@@ -21,6 +21,8 @@ pub mod nested;
 pub mod note;
 pub mod observe;
 pub mod open_hooks;
+pub mod replica;
+pub mod replicate;
 pub mod restore;
 pub mod rollback;
 pub mod run;

@@ -8,7 +8,7 @@ use subvault_archive::journal::{Journal, Recorded};
 use subvault_host::pool::Pool;
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::{StreamName, SubvolumeName, TargetName};
-use subvault_plan::observed::{Observed, ObservedSubvolume, ObservedTarget, Unfinished};
+use subvault_plan::observed::{Observed, ObservedSubvolume, ObservedTarget, Pin, Unfinished};
 use subvault_plan::space::Room;
 use subvault_store::ObjectStore;
 
@@ -16,6 +16,8 @@ use crate::claim::claim_host;
 use crate::driver::chain;
 use crate::error::JobError;
 use crate::nested::Finder;
+use crate::replica::record;
+use crate::replicate::Reached;
 use crate::setup::{NestedChoice, Setup, SubvolumeSetup, TargetSetup};
 use crate::{open_hooks, snapshot};
 
@@ -28,6 +30,8 @@ pub struct Sight {
     pub stores: BTreeMap<TargetName, ObjectStore>,
     /// What they have.
     pub series: BTreeMap<(TargetName, SubvolumeName), Series>,
+    /// The replicas that were looked at.
+    pub reached: Reached,
     /// What could not be looked at, and why.
     pub failures: Vec<(String, JobError)>,
 }
@@ -70,13 +74,29 @@ pub fn look(setup: &Setup, only: &[TargetName], claim: Claim, monitor: &dyn Moni
         match snapshots {
             Ok(snapshots) => {
                 let (room, nested) = (sight.room(subvolume, monitor), sight.nested(&mut finder, subvolume, monitor));
-                let name = policy.name.clone();
-                sight.observed.subvolumes.push(ObservedSubvolume { name, snapshots, targets, room, nested });
+                let pool = Pool::containing(&subvolume.path).ok().map(|pool| pool.uuid());
+                sight.observed.subvolumes.push(ObservedSubvolume {
+                    name: policy.name.clone(),
+                    snapshots,
+                    targets,
+                    room,
+                    nested,
+                    pool,
+                    replicas: Vec::new(),
+                    pins: pins(setup, &policy.name),
+                });
             }
             Err(error) => sight.fail(monitor, format!("snapshots of {}", policy.name), error),
         }
     }
     sight
+}
+
+/// What replicas had when they were seen last.
+fn pins(setup: &Setup, subvolume: &SubvolumeName) -> Vec<Pin> {
+    let of = |target: &TargetName| record::read(&setup.state, target, subvolume);
+    let replicas = setup.replicas.iter().filter_map(|r| of(&r.name).map(|last| (r.name.clone(), last)));
+    replicas.map(|(target, last)| Pin { snapshot: last.uuid, target, seen: last.seen }).collect()
 }
 
 fn open(setup: &Setup, target: &TargetSetup, claim: Claim) -> Result<ObjectStore, JobError> {

@@ -15,9 +15,10 @@ use subvault_plan::run::Request;
 use subvault_plan::step::{Plan, Step, StepId};
 
 use crate::archive::Archiver;
-use crate::driver::Hands;
+use crate::driver::{Copier, Hands};
 use crate::error::JobError;
 use crate::observe::Sight;
+use crate::replicate::Replicator;
 use crate::setup::{Setup, SubvolumeSetup};
 use crate::{note, open_hooks, snapshot};
 
@@ -26,6 +27,7 @@ pub struct Runner<'a> {
     setup: &'a Setup,
     monitor: &'a dyn Monitor,
     archiver: Archiver<'a>,
+    replicator: Replicator<'a>,
     taken: BTreeMap<StepId, LocalSnapshot>,
     /// Hooks that were begun in this run.
     begun: BTreeMap<(GroupName, HookName), Begun>,
@@ -48,7 +50,16 @@ impl<'a> Runner<'a> {
     #[must_use]
     pub fn new(setup: &'a Setup, sight: &'a Sight, monitor: &'a dyn Monitor) -> Self {
         let archiver = Archiver::new(setup, sight, monitor);
-        Self { setup, monitor, archiver, taken: BTreeMap::new(), begun: BTreeMap::new(), first: BTreeMap::new() }
+        let replicator = Replicator::new(setup, &sight.reached, monitor);
+        Self {
+            setup,
+            monitor,
+            archiver,
+            replicator,
+            taken: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            first: BTreeMap::new(),
+        }
     }
 
     fn subvolume(&self, name: &SubvolumeName) -> Result<&'a SubvolumeSetup, JobError> {
@@ -133,6 +144,13 @@ impl Hands for Runner<'_> {
             Step::SendStream { .. } | Step::AbandonUpload { .. } | Step::RepairPointer { .. } => {
                 self.archiver.perform(step, &self.taken)
             }
+            Step::SendCopy { .. } | Step::RemoveUnfinishedCopy { .. } | Step::DeleteCopy { .. } => {
+                self.replicator.copy(step)
+            }
         }
+    }
+
+    fn copier(&self) -> Option<&dyn Copier> {
+        Some(&self.replicator)
     }
 }

@@ -17,6 +17,7 @@ use subvault_plan::policy::{ArchivePolicy, Policy};
 use subvault_store::{ObjectStore, S3Settings};
 
 use crate::error::JobError;
+use crate::replica::attach::ReplicaPlace;
 
 /// Where a store is.
 #[derive(Debug, Clone)]
@@ -116,6 +117,17 @@ pub struct TargetSetup {
     pub idle_io: bool,
 }
 
+/// A place that has copies of snapshots.
+#[derive(Debug, Clone)]
+pub struct ReplicaSetup {
+    /// Its name.
+    pub name: TargetName,
+    /// Where it is.
+    pub place: ReplicaPlace,
+    /// At most so fast.
+    pub bandwidth: Option<Bandwidth>,
+}
+
 /// Everything a run works with.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -127,6 +139,8 @@ pub struct Setup {
     pub subvolumes: Vec<SubvolumeSetup>,
     /// The targets in the order of the configuration.
     pub targets: Vec<TargetSetup>,
+    /// The replicas in the order of the configuration.
+    pub replicas: Vec<ReplicaSetup>,
     /// What is run around snapshots.
     pub hooks: BTreeMap<HookName, Hook>,
     /// What is asked for.
@@ -144,6 +158,12 @@ impl Setup {
     #[must_use]
     pub fn target(&self, name: &TargetName) -> Option<&TargetSetup> {
         self.targets.iter().find(|t| t.name == *name)
+    }
+
+    /// A replica by name.
+    #[must_use]
+    pub fn replica(&self, name: &TargetName) -> Option<&ReplicaSetup> {
+        self.replicas.iter().find(|r| r.name == *name)
     }
 
     /// A subvolume by name.

@@ -51,6 +51,13 @@ pub const POINTS: &[&str] = &[
     "rollback-discarded",
     "rollback-kept",
     "rollback-synced",
+    "copy-removed",
+    "copy-fed",
+    "copy-received",
+    "copy-recorded",
+    "copy-deleted",
+    "copy-sent",
+    "serve-fed",
 ];
 
 /// Passes the named point.

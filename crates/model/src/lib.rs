@@ -15,6 +15,7 @@ pub mod ids;
 pub mod monitor;
 pub mod names;
 pub mod note;
+pub mod replica;
 pub mod stream;
 pub mod subvolume;
 pub mod timestamp;

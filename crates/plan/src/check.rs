@@ -1,6 +1,8 @@
 //! Lints a plan against what was seen. Shares no code with the planner and runs before every execution, in release
 //! builds too. Any finding is a bug in the planner, and the plan must not be run.
 
+mod replicas;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use subvault_model::ids::SnapshotUuid;
@@ -114,6 +116,9 @@ impl<'a> Lint<'a> {
             }
             (Step::DeleteSnapshot { name, uuid, .. }, _) => {
                 self.delete(index, &planned.needs, subvolume, (name, *uuid));
+            }
+            (Step::SendCopy { .. } | Step::RemoveUnfinishedCopy { .. } | Step::DeleteCopy { .. }, _) => {
+                self.replica_step(index, planned, subvolume);
             }
             _ => {}
         }
@@ -289,6 +294,7 @@ impl<'a> Lint<'a> {
         }
         let replaced = takes.map_or(!is_newest, |id| needs.contains(&id));
         self.require(replaced, index, "deletes a snapshot whatever happens before");
+        self.parent_of_copies(index, needs, subvolume, uuid);
         for (target, tip) in tips {
             let sends = |s: &Step| is_send(s, &subvolume.name, Some(&target.name));
             let sent = earlier.iter().any(|(id, s)| sends(s) && needs.contains(id));
@@ -328,7 +334,12 @@ impl<'a> Lint<'a> {
 
 fn about(step: &Step) -> Option<(&SubvolumeName, Option<&TargetName>)> {
     match step {
-        Step::TakeSnapshot { subvolume, .. } | Step::DeleteSnapshot { subvolume, .. } => Some((subvolume, None)),
+        // A replica is no target that streams are archived to, and is looked up elsewhere.
+        Step::TakeSnapshot { subvolume, .. }
+        | Step::DeleteSnapshot { subvolume, .. }
+        | Step::SendCopy { subvolume, .. }
+        | Step::RemoveUnfinishedCopy { subvolume, .. }
+        | Step::DeleteCopy { subvolume, .. } => Some((subvolume, None)),
         Step::SendStream { subvolume, target, .. }
         | Step::AbandonUpload { subvolume, target, .. }
         | Step::RepairPointer { subvolume, target, .. } => Some((subvolume, Some(target))),

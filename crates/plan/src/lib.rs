@@ -17,6 +17,7 @@ pub mod keep;
 pub mod observed;
 pub mod parent;
 pub mod policy;
+pub mod replica;
 pub mod restore;
 mod resume;
 mod retention;

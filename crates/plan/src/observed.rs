@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::Serialize;
-use subvault_model::ids::SnapshotUuid;
+use subvault_model::ids::{PoolUuid, SnapshotUuid};
 use subvault_model::names::{GroupName, HookName, StreamName, SubvolumeName, TargetName};
+use subvault_model::replica::{ReplicaCopy, UnfinishedCopy};
 use subvault_model::stream::StreamSummary;
 use subvault_model::subvolume::LocalSnapshot;
 
@@ -42,6 +44,34 @@ pub struct ObservedSubvolume {
     pub room: Option<Room>,
     /// Where the subvolumes inside of it are that its snapshots do not hold and nothing else looks after.
     pub nested: Vec<PathBuf>,
+    /// The pool that they are on, if that could be told; what shares extents is on one.
+    pub pool: Option<PoolUuid>,
+    /// What each replica that was looked at has.
+    pub replicas: Vec<ObservedReplica>,
+    /// Which of the snapshots a replica had when it was seen last, each the newest of those that both sides had.
+    pub pins: Vec<Pin>,
+}
+
+/// What one replica has of one subvolume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ObservedReplica {
+    /// The target's name.
+    pub name: TargetName,
+    /// The copies there; in no particular order.
+    pub copies: Vec<ReplicaCopy>,
+    /// What interrupted receives left there.
+    pub unfinished: Vec<UnfinishedCopy>,
+}
+
+/// A snapshot that the next stream to a replica would be relative to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pin {
+    /// Which snapshot.
+    pub snapshot: SnapshotUuid,
+    /// For which replica.
+    pub target: TargetName,
+    /// When that was seen last.
+    pub seen: Timestamp,
 }
 
 /// What one target has of one subvolume.

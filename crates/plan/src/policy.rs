@@ -26,6 +26,17 @@ pub struct ArchivePolicy {
     pub recipients: BTreeSet<String>,
 }
 
+/// What a replica, a Btrfs disk or host that has copies of snapshots, is to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReplicaPolicy {
+    /// When a run copies there; `None`: only when it is asked for.
+    pub schedule: Option<Calendar>,
+    /// Which copies stay there.
+    pub keep: Keep,
+    /// For how many days after it was seen last the snapshot stays here that its next copy would be relative to.
+    pub pin_days: NonZeroU32,
+}
+
 /// What is to be done for one subvolume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SubvolumePolicy {
@@ -35,6 +46,8 @@ pub struct SubvolumePolicy {
     pub schedule: Option<Calendar>,
     /// Where it is archived to.
     pub targets: Vec<TargetName>,
+    /// Where its snapshots are copied to.
+    pub replicas: Vec<TargetName>,
     /// Which of its snapshots stay on the pool; parents that are still needed come on top.
     pub keep: Keep,
 }
@@ -78,6 +91,8 @@ pub struct Policy {
     pub groups: Vec<Group>,
     /// The targets by name.
     pub targets: BTreeMap<TargetName, ArchivePolicy>,
+    /// The replicas by name.
+    pub replicas: BTreeMap<TargetName, ReplicaPolicy>,
     /// Whether the user asked for fulls now, whatever the cadence says.
     pub fulls: Fulls,
     /// What stays however short space is.

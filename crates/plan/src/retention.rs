@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use subvault_model::ids::SnapshotUuid;
-use subvault_model::names::TargetName;
+use subvault_model::names::{SubvolumeName, TargetName};
 use subvault_model::subvolume::LocalSnapshot;
 
 use crate::chain::newest_tip;
@@ -17,6 +17,7 @@ use crate::keep::{Candidate, Pressure, judge};
 use crate::observed::{ObservedSubvolume, ObservedTarget};
 use crate::parent::find_here;
 use crate::policy::{Policy, SubvolumePolicy};
+use crate::replica::newest_common;
 use crate::step::{Kept, Plan, Step, StepId, Which};
 
 /// For how many days snapshots stay for the sake of a target that cannot be looked at: long enough for a disk that is
@@ -32,6 +33,8 @@ pub(crate) struct Claims {
     until: BTreeMap<SnapshotUuid, Vec<StepId>>,
     /// A target that was not looked at.
     unseen: Option<TargetName>,
+    /// Parents of the next copies to replicas that were not seen for too long.
+    given_up: BTreeMap<SnapshotUuid, TargetName>,
 }
 
 impl Claims {
@@ -59,6 +62,39 @@ impl Claims {
             claims.of_archive(seen, target, plan, send);
         }
         claims
+    }
+
+    /// What replicas need; `copies` are the copies of this plan by replica. One that was not looked at needs what it had
+    /// when it was seen last, for so many days.
+    pub(crate) fn of_replicas(
+        &mut self,
+        policy: &Policy,
+        seen: &ObservedSubvolume,
+        plan: &Plan,
+        copies: &[(TargetName, StepId)],
+        now: Timestamp,
+    ) {
+        for replica in &seen.replicas {
+            let to = &replica.name;
+            let copy = copies.iter().rfind(|(target, _)| target == to).map(|(_, step)| *step);
+            if let Some(uuid) = copy.and_then(|StepId(index)| sent(&plan.steps.get(index)?.step)) {
+                self.stays(uuid, format!("the copy after this run's to {to} will build on it"));
+            }
+            match (newest_common(&seen.snapshots, replica), copy) {
+                (Some(parent), Some(step)) => self.stays_until(parent.uuid, step),
+                (Some(parent), None) => self.stays(parent.uuid, format!("the next copy to {to} builds on it")),
+                (None, _) => {}
+            }
+        }
+        for pin in seen.pins.iter().filter(|pin| seen.replicas.iter().all(|replica| replica.name != pin.target)) {
+            let Some(replica) = policy.replicas.get(&pin.target) else { continue };
+            let away = now.as_second().saturating_sub(pin.seen.as_second());
+            if away < i64::from(replica.pin_days.get()) * 86_400 {
+                self.stays(pin.snapshot, format!("the next copy to {} builds on it", pin.target));
+            } else {
+                self.given_up.insert(pin.snapshot, pin.target.clone());
+            }
+        }
     }
 
     fn of_archive(&mut self, seen: &ObservedSubvolume, target: &ObservedTarget, plan: &Plan, send: Option<StepId>) {
@@ -113,7 +149,8 @@ pub(crate) fn prune(
             needs.sort_unstable();
             needs.dedup();
             let (subvolume, name, uuid) = (seen.name.clone(), snapshot.name.clone(), snapshot.uuid);
-            plan.push(Step::DeleteSnapshot { subvolume, name, uuid }, reason(claims, pressure), needs);
+            let because = reason(claims, &wanted.name, uuid, pressure);
+            plan.push(Step::DeleteSnapshot { subvolume, name, uuid }, because, needs);
         } else {
             plan.kept.push(Kept { name: snapshot.name.clone(), because });
         }
@@ -139,8 +176,11 @@ fn announce(plan: &mut Plan, wanted: &SubvolumePolicy, claims: &Claims, pressure
     }
 }
 
-fn reason(claims: &Claims, pressure: Pressure) -> String {
+fn reason(claims: &Claims, of: &SubvolumeName, uuid: SnapshotUuid, pressure: Pressure) -> String {
     let rules = if pressure == Pressure::None { "no rule keeps it" } else { "no rule keeps it while space is short" };
+    if let Some(replica) = claims.given_up.get(&uuid) {
+        return format!("{rules}; {replica} was not seen for too long: all of {of} must be sent there again");
+    }
     match &claims.unseen {
         None => rules.to_owned(),
         Some(target) => format!("{rules}; if it was the parent for {target}, that will need a full"),
@@ -160,7 +200,8 @@ fn is_recent(snapshot: &LocalSnapshot, now: Timestamp) -> bool {
 /// Which snapshot of the pool a stream is made of; one that this plan takes has no uuid yet.
 fn sent(step: &Step) -> Option<SnapshotUuid> {
     match step {
-        Step::SendStream { snapshot: Which::Existing { uuid, .. }, .. } => Some(*uuid),
+        Step::SendStream { snapshot: Which::Existing { uuid, .. }, .. }
+        | Step::SendCopy { snapshot: Which::Existing { uuid, .. }, .. } => Some(*uuid),
         _ => None,
     }
 }

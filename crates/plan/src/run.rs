@@ -14,6 +14,7 @@ use crate::due::{Due, due};
 use crate::observed::{Observed, ObservedSubvolume, ObservedTarget, Unfinished};
 use crate::parent::{ParentChoice, choose};
 use crate::policy::{ArchivePolicy, Group, OnFailure, Policy, SubvolumePolicy};
+use crate::replica::copy_all;
 use crate::resume::{Interrupted, Resume, judge};
 use crate::retention::{Claims, prune};
 use crate::step::{Parent, Plan, Step, StepId, Which};
@@ -57,6 +58,7 @@ pub fn plan(policy: &Policy, observed: &Observed, request: &Request, now: Timest
         .filter_map(|p| observed.subvolumes.iter().find(|o| o.name == p.name).map(|o| (p, o)))
         .collect();
     let taken = Taking { policy, request, now }.take_all(&mut plan, &work);
+    let copies = copy_all(&mut plan, policy, observed, &taken, request.sends, now);
     for (wanted, seen) in work {
         report_nested(&mut plan, seen);
         let taken = taken.get(&seen.name).copied();
@@ -66,7 +68,8 @@ pub fn plan(policy: &Policy, observed: &Observed, request: &Request, now: Timest
             sends.extend(subject.send(&mut plan, taken, request.sends).map(|step| (target, step)));
         }
         if request.prune {
-            let claims = Claims::of_archives(wanted, seen, &plan, &sends);
+            let mut claims = Claims::of_archives(wanted, seen, &plan, &sends);
+            claims.of_replicas(policy, seen, &plan, copies.get(&seen.name).map_or(&[], Vec::as_slice), now);
             prune(&mut plan, policy, (wanted, seen), &claims, taken, now);
         }
     }

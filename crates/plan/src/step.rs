@@ -40,6 +40,19 @@ pub struct Parent {
     pub uuid: SnapshotUuid,
 }
 
+/// What a copy is made relative to: a snapshot that is on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Common {
+    /// Of which subvolume.
+    pub subvolume: SubvolumeName,
+    /// What it is called on both sides.
+    pub snapshot: SnapshotName,
+    /// Its identity here.
+    pub uuid: SnapshotUuid,
+    /// The identity of its copy there; `None` where an earlier step of the same plan makes that.
+    pub copy: Option<SnapshotUuid>,
+}
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
@@ -106,6 +119,43 @@ pub enum Step {
         /// What it must name.
         stream: StreamName,
     },
+    /// Remove what an interrupted receive left at a replica.
+    RemoveUnfinishedCopy {
+        /// Of which subvolume.
+        subvolume: SubvolumeName,
+        /// At which replica.
+        target: TargetName,
+        /// The snapshot that was being received.
+        name: SnapshotName,
+        /// The identity of what is there of it, read again before removing.
+        uuid: SnapshotUuid,
+    },
+    /// Copy a snapshot to a replica.
+    SendCopy {
+        /// Of which subvolume.
+        subvolume: SubvolumeName,
+        /// To where.
+        target: TargetName,
+        /// What it is called, there as here.
+        name: SnapshotName,
+        /// Which snapshot.
+        snapshot: Which,
+        /// Relative to what; `None`: all of it is sent.
+        parent: Option<Common>,
+        /// What else both sides have that it may share data with.
+        clone_sources: Vec<Common>,
+    },
+    /// Delete a copy from a replica.
+    DeleteCopy {
+        /// Of which subvolume.
+        subvolume: SubvolumeName,
+        /// At which replica.
+        target: TargetName,
+        /// What it is called.
+        name: SnapshotName,
+        /// Its identity there, read again before deleting.
+        uuid: SnapshotUuid,
+    },
     /// Delete a snapshot from the pool.
     DeleteSnapshot {
         /// Of which subvolume.
@@ -115,6 +165,19 @@ pub enum Step {
         /// Its identity, read again before deleting.
         uuid: SnapshotUuid,
     },
+}
+
+impl Step {
+    /// The replica that it is about. Steps about different replicas do not disturb each other.
+    #[must_use]
+    pub fn replica(&self) -> Option<&TargetName> {
+        match self {
+            Self::RemoveUnfinishedCopy { target, .. }
+            | Self::SendCopy { target, .. }
+            | Self::DeleteCopy { target, .. } => Some(target),
+            _ => None,
+        }
+    }
 }
 
 /// A step with its reason and what must have succeeded before it.
@@ -175,6 +238,17 @@ impl fmt::Display for Step {
             Self::RepairPointer { subvolume, target, stream } => {
                 write!(f, "repair    pointer of {subvolume} at {target} → {stream}")
             }
+            Self::RemoveUnfinishedCopy { target, name, .. } => {
+                write!(f, "remove    unfinished copy of {name} at {target}")
+            }
+            Self::SendCopy { target, name, parent, .. } => {
+                write!(f, "copy      {name} → {target}")?;
+                match parent {
+                    Some(parent) => write!(f, ", from {}", parent.snapshot),
+                    None => write!(f, ", all of it"),
+                }
+            }
+            Self::DeleteCopy { target, name, .. } => write!(f, "delete    copy {name} at {target}"),
             Self::DeleteSnapshot { name, .. } => write!(f, "delete    snapshot {name}"),
         }
     }

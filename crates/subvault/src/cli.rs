@@ -9,6 +9,7 @@ use crate::commands::{
 };
 use crate::commands::{archive, bench, completions, gc, import, init, list, man, prune, render, restore, run, snapshot, verify};
     archive, bench, completions, gc, import, init, list, man, prune, render, restore, run, snapshot, verify,
+    archive, bench, completions, gc, init, list, man, prune, replicate, restore, run, snapshot, ssh_serve, verify,
 use crate::config;
 use crate::context::Context;
 use crate::exit::{self, Exit};
@@ -46,6 +47,10 @@ pub enum Command {
     Prune(prune::Args),
     /// Snapshot subvolumes and archive them
     Archive(archive::Args),
+    /// Copy snapshots to Btrfs disks and hosts
+    Replicate(replicate::Args),
+    /// Have the copies of another machine, as a forced command of SSH
+    SshServe(ssh_serve::Args),
     /// Show snapshots and archived streams as one timeline
     List(list::Args),
     /// Run a command between two snapshots
@@ -94,6 +99,8 @@ impl Command {
             Self::Snapshot(args) => snapshot::run(args, context),
             Self::Prune(args) => prune::run(args, context),
             Self::Archive(args) => archive::run(args, context),
+            Self::Replicate(args) => replicate::run(args, context),
+            Self::SshServe(args) => ssh_serve::run(args),
             Self::List(args) => list::run(args, context),
             Self::Around(args) => around::run(args, context),
             Self::Diff(args) => diff::run(args, context),

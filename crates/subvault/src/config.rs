@@ -3,12 +3,14 @@
 //! It says what the user wants and nothing that can be found out. Unknown keys are errors. It must never hold a secret:
 //! private keys and credentials are in files of their own or come from a command.
 
+mod btrfs;
 mod credentials;
 mod error;
 mod group;
 mod hook;
 mod host;
 mod keep;
+mod replicas;
 mod resolve;
 mod s3;
 mod schedule;

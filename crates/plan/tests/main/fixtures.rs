@@ -1,6 +1,6 @@
 //! Snapshots, streams and policies in a few letters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use std::num::NonZeroU32;
 
@@ -159,10 +159,12 @@ pub(crate) fn policy(targets: &[&str], keep: u32) -> Policy {
             name: home(),
             schedule: calendar("hourly"),
             targets: targets.iter().map(|t| target(t)).collect(),
+            replicas: Vec::new(),
             keep: newest(keep),
         }],
         groups: Vec::new(),
         targets: targets.iter().map(|t| (target(t), archive_policy())).collect(),
+        replicas: BTreeMap::new(),
         fulls: Fulls::WhenDue,
         floor: newest(1),
         limits: Limits { yellow: Line::Percent(15), red: Line::Percent(5) },
@@ -190,7 +192,16 @@ pub(crate) fn unfinished(n: u8, parent: Option<u8>) -> Unfinished {
 }
 
 pub(crate) fn observed(snapshots: Vec<LocalSnapshot>, targets: Vec<ObservedTarget>) -> Observed {
-    let home = ObservedSubvolume { name: home(), snapshots, targets, room: None, nested: Vec::new() };
+    let home = ObservedSubvolume {
+        name: home(),
+        snapshots,
+        targets,
+        room: None,
+        nested: Vec::new(),
+        pool: None,
+        replicas: Vec::new(),
+        pins: Vec::new(),
+    };
     Observed { subvolumes: vec![home], open_hooks: Vec::new() }
 }
 

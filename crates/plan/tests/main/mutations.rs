@@ -33,6 +33,9 @@ fn rename(plan: &mut Plan, i: usize) -> bool {
         | Step::SendStream { subvolume, .. }
         | Step::AbandonUpload { subvolume, .. }
         | Step::RepairPointer { subvolume, .. }
+        | Step::RemoveUnfinishedCopy { subvolume, .. }
+        | Step::SendCopy { subvolume, .. }
+        | Step::DeleteCopy { subvolume, .. }
         | Step::DeleteSnapshot { subvolume, .. } => *subvolume = elsewhere(),
         Step::BeginHook { .. } | Step::EndHook { .. } => return false,
     }

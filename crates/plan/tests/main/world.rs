@@ -139,6 +139,7 @@ impl World {
         let subvolumes = [("home", &["nas", "usb"][..]), ("srv", &["nas"])].map(|(name, targets)| SubvolumePolicy {
             name: name.parse().unwrap(),
             targets: targets.iter().map(|t| target(t)).collect(),
+            replicas: Vec::new(),
             schedule: calendar("hourly"),
             keep: newest(keep),
         });
@@ -205,6 +206,9 @@ impl World {
             targets: self.stores.iter().filter_map(|entry| target(entry, name)).collect(),
             room: None,
             nested: Vec::new(),
+            pool: None,
+            replicas: Vec::new(),
+            pins: Vec::new(),
         };
         Observed { subvolumes: self.pool.iter().map(subvolume).collect(), open_hooks: Vec::new() }
     }
@@ -249,6 +253,7 @@ impl World {
                 assert_eq!(self.find(subvolume, *uuid).snapshot.name, *name);
                 self.pool.get_mut(subvolume).unwrap().retain(|h| h.snapshot.uuid != *uuid);
             }
+            _ => panic!("no replica is in this world: {step:?}"),
         }
         Ok(())
     }

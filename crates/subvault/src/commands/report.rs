@@ -51,7 +51,7 @@ fn figure(figures: &Value, name: &str) -> ByteSize {
 #[must_use]
 pub fn summary(report: &RunReport, plan: &Plan, sight: &Sight) -> String {
     let mut table = table::new(&["subvolume", "target", "kind", ">stream", ">stored", ">ratio", ">time", ">rate"]);
-    let mut problems = String::new();
+    let (mut copies, mut problems) = (String::new(), String::new());
     for performed in &report.steps {
         match (&performed.planned.step, &performed.outcome) {
             (Step::SendStream { subvolume, target, .. }, Outcome::Done(figures)) => {
@@ -69,6 +69,24 @@ pub fn summary(report: &RunReport, plan: &Plan, sight: &Sight) -> String {
                     size::rate(stream, seconds),
                 ]);
             }
+            (Step::SendCopy { subvolume, target, .. }, Outcome::Done(figures)) => {
+                let stream = figure(figures, "stream_bytes");
+                let seconds = figures.get("seconds").and_then(Value::as_f64).unwrap_or(0.0);
+                let kind = figures.get("kind").and_then(Value::as_str).unwrap_or("?").to_owned();
+                table.add_row([
+                    subvolume.to_string(),
+                    target.to_string(),
+                    kind,
+                    size::size(stream),
+                    "-".to_owned(),
+                    "-".to_owned(),
+                    size::seconds(seconds),
+                    size::rate(stream, seconds),
+                ]);
+            }
+            (step @ (Step::DeleteCopy { .. } | Step::RemoveUnfinishedCopy { .. }), Outcome::Done(_)) => {
+                copies.push_str(&format!("{step}\n"));
+            }
             (_, Outcome::Done(_)) => {}
             (step, Outcome::Failed(error)) => {
                 problems.push_str(&format!("failed: {step}: {}\n", chain(error)));
@@ -85,9 +103,15 @@ pub fn summary(report: &RunReport, plan: &Plan, sight: &Sight) -> String {
             problems.push_str(&format!("  → {hint}\n"));
         }
     }
+    for (target, error) in &sight.reached.away {
+        problems.push_str(&format!("away: {target}: {error}\n"));
+        if let Some(hint) = error.hint() {
+            problems.push_str(&format!("  → {hint}\n"));
+        }
+    }
     let shown = if table.is_empty() { String::new() } else { table::text(&table) };
     let notes: String = plan.notes.iter().map(|n| format!("{n}\n")).collect();
-    format!("{shown}{notes}{problems}")
+    format!("{shown}{copies}{notes}{problems}")
 }
 
 /// The same for programs.

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use subvault_jobs::driver;
 use subvault_jobs::observe::{Claim, Sight, look};
+use subvault_jobs::replica::directory::Access;
+use subvault_jobs::replicate::reach;
 use subvault_jobs::run::{Runner, decide};
 use subvault_jobs::setup::Setup;
 use subvault_model::names::TargetName;
@@ -61,14 +63,20 @@ pub struct Asked<'a> {
 /// When the run could not begin.
 pub fn carry_out(mut setup: Setup, asked: &Asked<'_>, context: &Context) -> Result<Exit, Failure> {
     if asked.dry_run {
-        let sight = look(&setup, asked.targets, Claim::No, &context.monitor);
+        let mut sight = look(&setup, asked.targets, Claim::No, &context.monitor);
+        if asked.request.sends == Wanted::Due {
+            reach(&setup, asked.targets, Access::Look, &mut sight, &context.monitor);
+        }
         let plan = decide(&setup, &sight, &asked.request)?;
         context.answer(&plan, || describe(&plan, &asked.request))?;
         return Ok(if sight.failures.is_empty() { Exit::Good } else { Exit::SomeFailed });
     }
     let run = context.begin(&mut setup, asked.command)?;
     let claim = if asked.request.sends == Wanted::No { Claim::No } else { Claim::Yes };
-    let sight = look(&setup, asked.targets, claim, &context.monitor);
+    let mut sight = look(&setup, asked.targets, claim, &context.monitor);
+    if asked.request.sends == Wanted::Due {
+        reach(&setup, asked.targets, Access::Change, &mut sight, &context.monitor);
+    }
     let plan = decide(&setup, &sight, &asked.request)?;
     let mut runner = Runner::new(&setup, &sight, &context.monitor);
     let report = driver::run(&plan, &mut runner, &run.audit, &context.monitor);

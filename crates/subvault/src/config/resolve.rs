@@ -42,24 +42,33 @@ pub fn resolve(document: &Document) -> Result<Setup, ConfigError> {
     let state = document.config.host.state.clone().unwrap_or_else(|| PathBuf::from(host::STATE));
     let targets = resolver.targets(&state)?;
     let (subvolumes, wanted) = resolver.subvolumes()?;
+    let (replicas, copies) = resolver
+        .replicas()?
+        .into_iter()
+        .map(|(setup, policy)| {
+            let name = setup.name.clone();
+            (setup, (name, policy))
+        })
+        .unzip();
     let policy = Policy {
         subvolumes: wanted,
         groups: resolver.groups()?,
         targets: resolver.archive_policies(),
+        replicas: copies,
         fulls: Fulls::WhenDue,
         floor: document.config.space.keep.clone().unwrap_or_default().over(&keep::usual_floor()),
         limits: document.config.space.limits(),
         zone: resolver.zone()?,
     };
-    Ok(Setup { host: resolver.host()?, state, subvolumes, targets, hooks: resolver.hooks()?, policy })
+    Ok(Setup { host: resolver.host()?, state, subvolumes, targets, replicas, hooks: resolver.hooks()?, policy })
 }
 
-struct Resolver<'a> {
-    document: &'a Document,
+pub(super) struct Resolver<'a> {
+    pub(super) document: &'a Document,
 }
 
 impl Resolver<'_> {
-    fn at<T>(&self, place: &Spanned<T>, what: impl Into<String>) -> ConfigError {
+    pub(super) fn at<T>(&self, place: &Spanned<T>, what: impl Into<String>) -> ConfigError {
         ConfigError::at(&self.document.path, &self.document.text, place.span(), what)
     }
 
@@ -84,7 +93,7 @@ impl Resolver<'_> {
             let target = target.get_ref();
             (target.name.clone(), archive_policy(target, usual.clone()))
         };
-        self.document.config.targets.iter().map(of).collect()
+        self.document.config.targets.iter().filter(|target| target.get_ref().btrfs.is_none()).map(of).collect()
     }
 
     fn subvolumes(&self) -> Result<(Vec<SubvolumeSetup>, Vec<SubvolumePolicy>), ConfigError> {
@@ -118,10 +127,16 @@ impl Resolver<'_> {
                     Nested::Ignore => NestedChoice::Ignore,
                 },
             });
+            let is_replica = |name: &TargetName| {
+                let mut written = self.document.config.targets.iter().map(Spanned::get_ref);
+                written.any(|target| target.name == *name && target.btrfs.is_some())
+            };
+            let (replicas, targets) = targets.into_iter().partition(is_replica);
             policies.push(SubvolumePolicy {
                 name: written.name.clone(),
                 schedule: self.snapshot_schedule(written),
                 targets,
+                replicas,
                 keep: written.keep.over(&keep),
             });
         }
@@ -155,9 +170,13 @@ impl Resolver<'_> {
 
     fn targets(&self, state: &Path) -> Result<Vec<TargetSetup>, ConfigError> {
         let mut setups: Vec<TargetSetup> = Vec::new();
+        let mut names = BTreeSet::new();
         for spanned in &self.document.config.targets {
-            if setups.iter().any(|t| t.name == spanned.get_ref().name) {
+            if !names.insert(spanned.get_ref().name.clone()) {
                 return Err(self.at(spanned, format!("a second target is called `{}`", spanned.get_ref().name)));
+            }
+            if spanned.get_ref().btrfs.is_some() {
+                continue;
             }
             let setup = self.target(spanned, state)?;
             if let Some(other) = setups.iter().find(|t| is_same_place(&t.location, &setup.location)) {
@@ -181,7 +200,11 @@ impl Resolver<'_> {
                 unusable = found;
                 Location::S3(Box::new(settings))
             }
-            _ => return Err(self.at(spanned, format!("target `{}` needs either `directory` or `s3`", written.name))),
+            _ => {
+                return Err(
+                    self.at(spanned, format!("target `{}` needs one of `directory`, `s3` and `btrfs`", written.name))
+                );
+            }
         };
         let chunk_bytes = match &written.chunk_size {
             None => CHUNK_BYTES,
@@ -197,24 +220,24 @@ impl Resolver<'_> {
             location,
             unusable,
             recipients: self.recipients(spanned)?,
-            compression: match written.compression {
+            compression: match written.compression.unwrap_or_default() {
                 CompressionWord::Off => Compression::Off,
                 CompressionWord::Zstd(level) => Compression::Zstd { level, frame_bytes: FRAME_BYTES },
             },
             chunk_bytes,
             part_bytes: part,
-            lanes: lanes(written.lanes, part),
+            lanes: lanes(written.lanes(), part),
             workers: written.workers,
             bandwidth: written.bandwidth,
-            protocol: match written.protocol {
+            protocol: match written.protocol.unwrap_or_default() {
                 ProtocolWord::Newest => ProtocolChoice::Newest,
                 ProtocolWord::V1 => ProtocolChoice::V1,
                 ProtocolWord::V2 => ProtocolChoice::V2 { compressed: true },
                 ProtocolWord::V2Uncompressed => ProtocolChoice::V2 { compressed: false },
             },
-            content_digest: written.content_digest,
-            read_ahead: if written.read_ahead { ReadAheadChoice::Auto } else { ReadAheadChoice::Off },
-            idle_io: written.idle_io,
+            content_digest: written.content_digest.unwrap_or(true),
+            read_ahead: if written.read_ahead.unwrap_or(true) { ReadAheadChoice::Auto } else { ReadAheadChoice::Off },
+            idle_io: written.idle_io.unwrap_or(false),
         })
     }
 
@@ -316,9 +339,9 @@ fn as_recorded(key: &str) -> String {
 fn archive_policy(target: &Target, usual: Option<Calendar>) -> ArchivePolicy {
     ArchivePolicy {
         schedule: target.schedule.clone().map_or(usual, |when| when.0),
-        full_every_days: target.full_every_days.0,
-        keep_generations: target.keep_generations,
-        minimum_storage_days: target.minimum_storage_days,
+        full_every_days: target.full_every_days.unwrap_or_default().0,
+        keep_generations: target.generations(),
+        minimum_storage_days: target.minimum_storage_days.unwrap_or(0),
         recipients: target.recipients.iter().map(|key| as_recorded(key.get_ref())).collect(),
     }
 }

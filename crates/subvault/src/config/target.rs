@@ -10,6 +10,7 @@ use subvault_model::bytesize::ByteSize;
 use subvault_model::names::TargetName;
 use toml::Spanned;
 
+use super::btrfs::Btrfs;
 use super::s3::S3;
 use super::schedule::When;
 
@@ -21,8 +22,10 @@ pub struct Target {
     pub name: TargetName,
     /// Where it is: a directory …
     pub directory: Option<PathBuf>,
-    /// … or a bucket.
+    /// … or a bucket …
     pub s3: Option<S3>,
+    /// … or a Btrfs disk or host, which has copies of snapshots instead of archived streams.
+    pub btrfs: Option<Btrfs>,
     /// When a run sends there.
     pub schedule: Option<When>,
     /// Who can read it: age recipients.
@@ -31,38 +34,29 @@ pub struct Target {
     /// The word that nothing is to be encrypted.
     pub encryption: Option<EncryptionWord>,
     /// How streams are compressed.
-    #[serde(default)]
-    pub compression: CompressionWord,
+    pub compression: Option<CompressionWord>,
     /// After how many days the next stream is a full.
-    #[serde(default = "default_full_every")]
-    pub full_every_days: FullEvery,
+    pub full_every_days: Option<FullEvery>,
     /// How many chains stay.
-    #[serde(default = "default_generations")]
-    pub keep_generations: NonZeroU32,
+    pub keep_generations: Option<NonZeroU32>,
     /// For how many days an object is paid for in any case.
-    #[serde(default)]
-    pub minimum_storage_days: u32,
+    pub minimum_storage_days: Option<u32>,
     /// The largest object.
     pub chunk_size: Option<Spanned<ByteSize>>,
     /// Parts in flight.
-    #[serde(default = "default_lanes")]
-    pub lanes: NonZeroU32,
+    pub lanes: Option<NonZeroU32>,
     /// Threads that compress and encrypt.
     pub workers: Option<NonZeroU32>,
     /// The fastest it may be filled.
     pub bandwidth: Option<Bandwidth>,
     /// The version of the send protocol.
-    #[serde(default)]
-    pub protocol: ProtocolWord,
+    pub protocol: Option<ProtocolWord>,
     /// Whether a digest of each snapshot's content is recorded, so that restores can be compared with it.
-    #[serde(default = "yes")]
-    pub content_digest: bool,
+    pub content_digest: Option<bool>,
     /// Whether the snapshot is read ahead of the kernel.
-    #[serde(default = "yes")]
-    pub read_ahead: bool,
+    pub read_ahead: Option<bool>,
     /// Whether reading waits until the disk has nothing else to do.
-    #[serde(default)]
-    pub idle_io: bool,
+    pub idle_io: Option<bool>,
 }
 
 /// `encryption = "off"`.
@@ -141,18 +135,47 @@ impl<'de> Deserialize<'de> for FullEvery {
     }
 }
 
-fn default_full_every() -> FullEvery {
-    FullEvery(NonZeroU32::new(30))
+impl Default for FullEvery {
+    fn default() -> Self {
+        Self(NonZeroU32::new(30))
+    }
 }
 
-fn default_generations() -> NonZeroU32 {
-    NonZeroU32::MIN.saturating_add(1)
-}
+impl Target {
+    /// How many chains stay.
+    #[must_use]
+    pub fn generations(&self) -> NonZeroU32 {
+        self.keep_generations.unwrap_or(NonZeroU32::MIN.saturating_add(1))
+    }
 
-fn default_lanes() -> NonZeroU32 {
-    NonZeroU32::MIN.saturating_add(3)
-}
+    /// Parts in flight.
+    #[must_use]
+    pub fn lanes(&self) -> NonZeroU32 {
+        self.lanes.unwrap_or(NonZeroU32::MIN.saturating_add(3))
+    }
 
-fn yes() -> bool {
-    true
+    /// A key that is about archived streams, if there is one.
+    #[must_use]
+    pub fn archive_key(&self) -> Option<&'static str> {
+        [
+            ("directory", self.directory.is_some()),
+            ("s3", self.s3.is_some()),
+            ("recipients", !self.recipients.is_empty()),
+            ("encryption", self.encryption.is_some()),
+            ("compression", self.compression.is_some()),
+            ("full_every_days", self.full_every_days.is_some()),
+            ("keep_generations", self.keep_generations.is_some()),
+            ("minimum_storage_days", self.minimum_storage_days.is_some()),
+            ("chunk_size", self.chunk_size.is_some()),
+            ("lanes", self.lanes.is_some()),
+            ("workers", self.workers.is_some()),
+            ("bandwidth", self.bandwidth.is_some()),
+            ("protocol", self.protocol.is_some()),
+            ("content_digest", self.content_digest.is_some()),
+            ("read_ahead", self.read_ahead.is_some()),
+            ("idle_io", self.idle_io.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(key, is_there)| is_there.then_some(key))
+    }
 }

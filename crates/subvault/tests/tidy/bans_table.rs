@@ -47,6 +47,7 @@ pub(crate) const BANS: &[Ban] = &[
         except: &[
             ("crates/host/src/ioctl/", "here they are wrapped"),
             ("crates/host/src/top_level.rs", "here the top level of a pool is mounted, seen by this process only"),
+            ("crates/host/src/attach.rs", "disks that are mounted for the time of a run"),
         ],
     },
     Ban {

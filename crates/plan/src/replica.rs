@@ -1,0 +1,230 @@
+//! Decides what goes to replicas, Btrfs disks and hosts that have copies of snapshots, and what goes away there.
+//!
+//! What an interrupted receive left goes first. Then what is missing is sent, the newest snapshot or all that retention
+//! there would keep, each relative to the newest one that both sides have. Then what retention keeps no longer goes, once
+//! all was sent: never the newest that both sides have, or the next copy would be of everything.
+
+mod parent;
+mod retention;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use subvault_model::ids::ReceivedUuid;
+use subvault_model::names::{SnapshotName, SubvolumeName, TargetName};
+use subvault_model::subvolume::LocalSnapshot;
+
+pub use parent::{common, newest_common};
+
+use crate::due::{Due, due};
+use crate::observed::{Observed, ObservedReplica, ObservedSubvolume};
+use crate::policy::{Policy, ReplicaPolicy};
+use crate::run::Wanted;
+use crate::step::{Common, Plan, Step, StepId, Which};
+
+/// Which of the missing snapshots are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The newest.
+    Newest,
+    /// All that the replica would keep, oldest first.
+    All,
+}
+
+/// The moment of a decision, and what days and months are where it is made.
+#[derive(Clone, Copy)]
+struct Moment<'a> {
+    now: Timestamp,
+    zone: &'a TimeZone,
+}
+
+/// One subvolume at one replica.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    /// All subvolumes, for what they share with this one.
+    observed: &'a Observed,
+    seen: &'a ObservedSubvolume,
+    replica: &'a ObservedReplica,
+    policy: &'a ReplicaPolicy,
+    missing: Missing,
+    moment: Moment<'a>,
+}
+
+/// Plans the copies of a whole run, for all subvolumes; the last step of each that sends, by subvolume and replica. `taken`
+/// are the snapshots that the run takes before.
+pub(crate) fn copy_all(
+    plan: &mut Plan,
+    policy: &Policy,
+    observed: &Observed,
+    taken: &BTreeMap<SubvolumeName, StepId>,
+    wanted: Wanted,
+    now: Timestamp,
+) -> BTreeMap<SubvolumeName, Vec<(TargetName, StepId)>> {
+    let mut sends: BTreeMap<SubvolumeName, Vec<(TargetName, StepId)>> = BTreeMap::new();
+    let moment = Moment { now, zone: &policy.zone };
+    for of in &policy.subvolumes {
+        let Some(seen) = observed.subvolumes.iter().find(|seen| seen.name == of.name) else { continue };
+        for replica in seen.replicas.iter().filter(|replica| of.replicas.contains(&replica.name)) {
+            let Some(settings) = policy.replicas.get(&replica.name) else { continue };
+            if wanted == Wanted::No || (wanted == Wanted::Due && !is_due(policy, settings, replica, now)) {
+                continue;
+            }
+            let subject = Subject { observed, seen, replica, policy: settings, missing: Missing::Newest, moment };
+            let taken = taken.get(&of.name).and_then(|step| Some((*step, taken_name(plan, *step)?)));
+            let steps = subject.plan(plan, taken.as_ref().map(|(step, name)| (*step, name)));
+            let steps = steps.into_iter().map(|step| (replica.name.clone(), step));
+            sends.entry(of.name.clone()).or_default().extend(steps);
+        }
+    }
+    sends
+}
+
+fn taken_name(plan: &Plan, StepId(step): StepId) -> Option<SnapshotName> {
+    match &plan.steps.get(step)?.step {
+        Step::TakeSnapshot { name, .. } => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// When what a replica has last of a subvolume was taken.
+#[must_use]
+pub fn last_copied(replica: &ObservedReplica) -> Option<Timestamp> {
+    replica.copies.iter().map(|copy| copy.name.taken()).max()
+}
+
+/// What is left over from an interrupted receive is due at once: it is half done.
+fn is_due(policy: &Policy, settings: &ReplicaPolicy, replica: &ObservedReplica, now: Timestamp) -> bool {
+    let due = |calendar| due(calendar, last_copied(replica), now, &policy.zone);
+    !replica.unfinished.is_empty() || matches!(settings.schedule.as_ref().map(due), Some(Due::Now(_)))
+}
+
+/// Decides a run that copies what there is, and takes no snapshots.
+#[must_use]
+pub fn plan(policy: &Policy, observed: &Observed, missing: Missing, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    let moment = Moment { now, zone: &policy.zone };
+    for wanted in &policy.subvolumes {
+        let Some(seen) = observed.subvolumes.iter().find(|seen| seen.name == wanted.name) else { continue };
+        if seen.snapshots.is_empty() && !wanted.replicas.is_empty() {
+            plan.notes.push(format!("{}: there is no snapshot to copy", seen.name));
+        }
+        for replica in seen.replicas.iter().filter(|replica| wanted.replicas.contains(&replica.name)) {
+            let Some(policy) = policy.replicas.get(&replica.name) else { continue };
+            Subject { observed, seen, replica, policy, missing, moment }.plan(&mut plan, None);
+        }
+    }
+    plan
+}
+
+/// A snapshot that is to be copied.
+struct Sending {
+    name: SnapshotName,
+    which: Which,
+    /// What it was received from, or inherits from what it was taken of.
+    received: Option<ReceivedUuid>,
+}
+
+impl Subject<'_> {
+    /// Plans all that is to be done for this subvolume at this replica; the steps that send. `taken` is the snapshot that
+    /// the same run takes before.
+    fn plan(&self, plan: &mut Plan, taken: Option<(StepId, &SnapshotName)>) -> Vec<StepId> {
+        self.tell_of_changed(plan);
+        let removed = self.remove_unfinished(plan);
+        let mut sends = Vec::new();
+        let mut before: Option<(Common, StepId)> = None;
+        for wanted in self.wanted(taken) {
+            let step = self.send(plan, &wanted, before.as_ref(), &removed, taken.map(|(step, _)| step));
+            if let Which::Existing { uuid, .. } = wanted.which {
+                let (subvolume, snapshot) = (self.seen.name.clone(), wanted.name.clone());
+                let made = Common { subvolume, snapshot, uuid, copy: None };
+                before = Some((made, step)).filter(|_| wanted.received.is_none());
+            }
+            sends.push((wanted.name, step));
+        }
+        self.delete_unneeded(plan, &sends);
+        sends.into_iter().map(|(_, step)| step).collect()
+    }
+
+    fn tell_of_changed(&self, plan: &mut Plan) {
+        for copy in self.replica.copies.iter().filter(|copy| !copy.intact || copy.received.is_none()) {
+            let (name, replica) = (&copy.name, &self.replica.name);
+            plan.notes
+                .push(format!("{name} at {replica} was changed after it was received: it is no parent, and stays"));
+        }
+    }
+
+    /// All that was left, whatever it is of: it is of no use to anybody.
+    fn remove_unfinished(&self, plan: &mut Plan) -> Vec<(SnapshotName, StepId)> {
+        let steps = self.replica.unfinished.iter().map(|left| {
+            let step = Step::RemoveUnfinishedCopy {
+                subvolume: self.seen.name.clone(),
+                target: self.replica.name.clone(),
+                name: left.name.clone(),
+                uuid: left.uuid,
+            };
+            (left.name.clone(), plan.push(step, "receiving it was interrupted", Vec::new()))
+        });
+        steps.collect()
+    }
+
+    /// What is to be sent, oldest first.
+    fn wanted(&self, taken: Option<(StepId, &SnapshotName)>) -> Vec<Sending> {
+        let is_there = |name: &SnapshotName| self.replica.copies.iter().any(|copy| copy.name == *name);
+        let newest_there = self.replica.copies.iter().map(|copy| &copy.name).max();
+        let mut missing: Vec<&LocalSnapshot> =
+            self.seen.snapshots.iter().filter(|s| s.read_only && !is_there(&s.name)).collect();
+        missing.sort_by(|a, b| a.name.cmp(&b.name));
+        match self.missing {
+            Missing::All => {
+                let kept = self.kept(missing.iter().map(|s| &s.name));
+                missing.retain(|s| kept.contains(&s.name));
+            }
+            Missing::Newest if taken.is_some() => missing.clear(),
+            // An older one that is missing is none that was waited for.
+            Missing::Newest => {
+                missing =
+                    missing.pop().filter(|s| newest_there.is_none_or(|there| s.name > *there)).into_iter().collect();
+            }
+        }
+        let existing = missing.into_iter().map(|s| Sending {
+            name: s.name.clone(),
+            which: Which::Existing { name: s.name.clone(), uuid: s.uuid },
+            received: s.received,
+        });
+        // As far as can be told before it is there: it inherits what the one before has inherited.
+        let inherited = self.seen.snapshots.iter().max_by_key(|s| &s.name).and_then(|s| s.received);
+        let new =
+            taken.map(|(step, name)| Sending { name: name.clone(), which: Which::TakenBy(step), received: inherited });
+        existing.chain(new).collect()
+    }
+
+    fn send(
+        &self,
+        plan: &mut Plan,
+        wanted: &Sending,
+        before: Option<&(Common, StepId)>,
+        removed: &[(SnapshotName, StepId)],
+        taken: Option<StepId>,
+    ) -> StepId {
+        let (parent, because) = self.parent_of(wanted, before.map(|(common, _)| common));
+        let mut needs: Vec<StepId> = removed.iter().filter(|(n, _)| *n == wanted.name).map(|(_, step)| *step).collect();
+        if matches!(wanted.which, Which::TakenBy(_)) {
+            needs.extend(taken);
+        }
+        if parent.as_ref().is_some_and(|p| p.copy.is_none()) {
+            needs.extend(before.map(|(_, step)| *step));
+        }
+        needs.sort_unstable();
+        let clone_sources = self.clone_sources(wanted, parent.as_ref());
+        let step = Step::SendCopy {
+            subvolume: self.seen.name.clone(),
+            target: self.replica.name.clone(),
+            name: wanted.name.clone(),
+            snapshot: wanted.which.clone(),
+            parent,
+            clone_sources,
+        };
+        plan.push(step, because, needs)
+    }
+}
