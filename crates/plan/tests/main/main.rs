@@ -12,6 +12,8 @@ mod golden;
 mod keep_oracle;
 mod mutations;
 mod parent_table;
+mod replica_table;
+mod replica_world;
 mod restore_table;
 mod rollback_properties;
 mod rollback_table;

@@ -23,6 +23,7 @@ mod matrix;
 mod memory;
 mod oracle;
 mod recovery;
+mod replicate;
 mod rollback;
 mod runs;
 mod schedule;
