@@ -219,7 +219,7 @@ impl Mapping {
     /// What a run that was killed had opened.
     fn left_behind(luks: &Encrypted) -> Option<Self> {
         let name = Self::name_of(luks);
-        Path::new("/dev/mapper").join(&name).symlink_metadata().is_ok().then_some(Self { name })
+        Path::new("/dev/mapper").join(&name).symlink_metadata().is_ok().then(|| Self { name })
     }
 }
 

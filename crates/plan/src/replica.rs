@@ -61,23 +61,52 @@ pub(crate) fn copy_all(
     wanted: Wanted,
     now: Timestamp,
 ) -> BTreeMap<SubvolumeName, Vec<(TargetName, StepId)>> {
-    let mut sends: BTreeMap<SubvolumeName, Vec<(TargetName, StepId)>> = BTreeMap::new();
     let moment = Moment { now, zone: &policy.zone };
-    for of in &policy.subvolumes {
-        let Some(seen) = observed.subvolumes.iter().find(|seen| seen.name == of.name) else { continue };
-        for replica in seen.replicas.iter().filter(|replica| of.replicas.contains(&replica.name)) {
-            let Some(settings) = policy.replicas.get(&replica.name) else { continue };
-            if wanted == Wanted::No || (wanted == Wanted::Due && !is_due(policy, settings, replica, now)) {
-                continue;
-            }
-            let subject = Subject { observed, seen, replica, policy: settings, missing: Missing::Newest, moment };
-            let taken = taken.get(&of.name).and_then(|step| Some((*step, taken_name(plan, *step)?)));
-            let steps = subject.plan(plan, taken.as_ref().map(|(step, name)| (*step, name)));
-            let steps = steps.into_iter().map(|step| (replica.name.clone(), step));
-            sends.entry(of.name.clone()).or_default().extend(steps);
-        }
+    let is_wanted = |subject: &Subject<'_>| match wanted {
+        Wanted::No => false,
+        Wanted::Due => subject.is_due(policy),
+        Wanted::All => true,
+    };
+    let subjects = subjects(policy, observed, Missing::Newest, moment).filter(is_wanted).collect();
+    copy(plan, subjects, taken)
+}
+
+/// All subvolumes at all their replicas that were looked at.
+fn subjects<'a>(
+    policy: &'a Policy,
+    observed: &'a Observed,
+    missing: Missing,
+    moment: Moment<'a>,
+) -> impl Iterator<Item = Subject<'a>> {
+    policy.subvolumes.iter().flat_map(move |wanted| {
+        let seen = observed.subvolumes.iter().find(|seen| seen.name == wanted.name);
+        let replicas = seen.into_iter().flat_map(|seen| seen.replicas.iter().map(move |replica| (seen, replica)));
+        replicas.filter(|(_, replica)| wanted.replicas.contains(&replica.name)).filter_map(move |(seen, replica)| {
+            let policy = policy.replicas.get(&replica.name)?;
+            Some(Subject { observed, seen, replica, policy, missing, moment })
+        })
+    })
+}
+
+/// What is sent, and only then what goes: what one subvolume has there may be what another one shares data with.
+fn copy(
+    plan: &mut Plan,
+    subjects: Vec<Subject<'_>>,
+    taken: &BTreeMap<SubvolumeName, StepId>,
+) -> BTreeMap<SubvolumeName, Vec<(TargetName, StepId)>> {
+    let mut all: BTreeMap<SubvolumeName, Vec<(TargetName, StepId)>> = BTreeMap::new();
+    let mut sent = Vec::new();
+    for subject in subjects {
+        let taken = taken.get(&subject.seen.name).and_then(|step| Some((*step, taken_name(plan, *step)?)));
+        let sends = subject.send_all(plan, taken.as_ref().map(|(step, name)| (*step, name)));
+        let steps = sends.iter().map(|(_, step)| (subject.replica.name.clone(), *step));
+        all.entry(subject.seen.name.clone()).or_default().extend(steps);
+        sent.push((subject, sends));
     }
-    sends
+    for (subject, sends) in sent {
+        subject.delete_unneeded(plan, &sends);
+    }
+    all
 }
 
 fn taken_name(plan: &Plan, StepId(step): StepId) -> Option<SnapshotName> {
@@ -93,27 +122,18 @@ pub fn last_copied(replica: &ObservedReplica) -> Option<Timestamp> {
     replica.copies.iter().map(|copy| copy.name.taken()).max()
 }
 
-/// What is left over from an interrupted receive is due at once: it is half done.
-fn is_due(policy: &Policy, settings: &ReplicaPolicy, replica: &ObservedReplica, now: Timestamp) -> bool {
-    let due = |calendar| due(calendar, last_copied(replica), now, &policy.zone);
-    !replica.unfinished.is_empty() || matches!(settings.schedule.as_ref().map(due), Some(Due::Now(_)))
-}
-
 /// Decides a run that copies what there is, and takes no snapshots.
 #[must_use]
 pub fn plan(policy: &Policy, observed: &Observed, missing: Missing, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     let moment = Moment { now, zone: &policy.zone };
-    for wanted in &policy.subvolumes {
-        let Some(seen) = observed.subvolumes.iter().find(|seen| seen.name == wanted.name) else { continue };
-        if seen.snapshots.is_empty() && !wanted.replicas.is_empty() {
+    let subjects: Vec<Subject<'_>> = subjects(policy, observed, missing, moment).collect();
+    for seen in observed.subvolumes.iter().filter(|seen| seen.snapshots.is_empty()) {
+        if subjects.iter().any(|subject| subject.seen.name == seen.name) {
             plan.notes.push(format!("{}: there is no snapshot to copy", seen.name));
         }
-        for replica in seen.replicas.iter().filter(|replica| wanted.replicas.contains(&replica.name)) {
-            let Some(policy) = policy.replicas.get(&replica.name) else { continue };
-            Subject { observed, seen, replica, policy, missing, moment }.plan(&mut plan, None);
-        }
     }
+    copy(&mut plan, subjects, &BTreeMap::new());
     plan
 }
 
@@ -126,9 +146,14 @@ struct Sending {
 }
 
 impl Subject<'_> {
-    /// Plans all that is to be done for this subvolume at this replica; the steps that send. `taken` is the snapshot that
-    /// the same run takes before.
-    fn plan(&self, plan: &mut Plan, taken: Option<(StepId, &SnapshotName)>) -> Vec<StepId> {
+    /// What is left over from an interrupted receive is due at once: it is half done.
+    fn is_due(&self, policy: &Policy) -> bool {
+        let due = |calendar| due(calendar, last_copied(self.replica), self.moment.now, &policy.zone);
+        !self.replica.unfinished.is_empty() || matches!(self.policy.schedule.as_ref().map(due), Some(Due::Now(_)))
+    }
+
+    /// Plans what is sent; `taken` is the snapshot that the same run takes before.
+    fn send_all(&self, plan: &mut Plan, taken: Option<(StepId, &SnapshotName)>) -> Vec<(SnapshotName, StepId)> {
         self.tell_of_changed(plan);
         let removed = self.remove_unfinished(plan);
         let mut sends = Vec::new();
@@ -142,8 +167,7 @@ impl Subject<'_> {
             }
             sends.push((wanted.name, step));
         }
-        self.delete_unneeded(plan, &sends);
-        sends.into_iter().map(|(_, step)| step).collect()
+        sends
     }
 
     fn tell_of_changed(&self, plan: &mut Plan) {

@@ -127,6 +127,9 @@ mod tests {
             ("[[hook]]", "[[hook]]\nnonsense = 1".to_owned()),
             ("[[target]]", format!("{target}nonsense = 1")),
             ("[target.s3]", format!("{target}[target.s3]\nnonsense = 1")),
+            ("[target.btrfs]", format!("{target}[target.btrfs]\nnonsense = 1")),
+            ("[target.btrfs.ssh]", format!("{target}[target.btrfs.ssh]\nnonsense = 1")),
+            ("[target.btrfs.luks]", format!("{target}[target.btrfs.luks]\nnonsense = 1")),
         ] {
             assert_eq!(documented(heading), known(&text), "{heading}");
         }

@@ -64,7 +64,8 @@ pub fn attach(setup: &Setup, target: &TargetName, place: &ReplicaPlace, access: 
             Attached { replica: Box::new(replica), _disk: None }
         }
         ReplicaPlace::Disk { uuid, directory, luks } => {
-            let point = Path::new(MOUNTS).join(target.as_str());
+            // Two targets may be on one pool.
+            let point = Path::new(MOUNTS).join(format!("{uuid}.{target}"));
             let disk = AttachedPool::attach(*uuid, luks.as_ref(), &point).map_err(|error| away(target, error))?;
             let directory = point.join(directory);
             if access == Access::Change {

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::tz::TimeZone;
 use subvault_model::replica::{ReplicaCopy, UnfinishedCopy};
 use subvault_model::subvolume::LocalSnapshot;
-use subvault_plan::archive;
 use subvault_plan::check::check;
 use subvault_plan::keep::Keep;
 use subvault_plan::observed::{Observed, ObservedReplica, Pin};
 use subvault_plan::policy::{Policy, ReplicaPolicy};
-use subvault_plan::replica::{Missing, Moment, plan};
+use subvault_plan::replica::{Missing, plan};
+use subvault_plan::run;
 use subvault_plan::step::{Plan, Step};
 
-use crate::fixtures::{at, chain, day, lines, observed, policy, received, snap, some, target, uuid};
+use crate::fixtures::{archive, at, chain, day, lines, observed, policy, received, snap, some, target, uuid};
 
 /// The copy of the snapshot of day `n`.
 fn copy(n: u8) -> ReplicaCopy {
@@ -31,7 +30,8 @@ fn keeping(newest: u32) -> Policy {
     let keep = Keep { newest: some(newest), within: None, periods: [0; 6], tags: BTreeSet::new() };
     let mut policy = policy(&[], 3);
     policy.subvolumes[0].replicas = vec![target("usb")];
-    policy.replicas = BTreeMap::from([(target("usb"), ReplicaPolicy { keep, pin_days: some(40) })]);
+    let replica = ReplicaPolicy { schedule: None, keep, pin_days: some(40) };
+    policy.replicas = BTreeMap::from([(target("usb"), replica)]);
     policy
 }
 
@@ -43,7 +43,7 @@ fn seen(snapshots: &[u8], copies: Vec<ReplicaCopy>, left: &[u8]) -> Observed {
 }
 
 fn decide(policy: &Policy, observed: &Observed, missing: Missing) -> Plan {
-    let plan = plan(policy, observed, missing, Moment { now: day(50), zone: &TimeZone::UTC });
+    let plan = plan(policy, observed, missing, day(50));
     assert_eq!(check(&plan, observed), [""; 0]);
     plan
 }
@@ -131,12 +131,14 @@ fn a_disk_that_is_away_holds_its_parent_for_so_many_days() {
         policy.replicas = keeping(1).replicas;
         let mut seen = observed(vec![snap(1), snap(2), snap(3)], vec![at("nas", chain(1, &[1, 2, 3]))]);
         seen.subvolumes[0].pins = vec![Pin { snapshot: uuid(2), target: target("usb"), seen: day(60 - seen_days_ago) }];
-        let plan = archive::plan(&policy, &seen, day(60));
+        let plan = run::plan(&policy, &seen, &archive(), day(60));
         assert_eq!(check(&plan, &seen), [""; 0]);
         let deletes = plan.steps.iter().filter(|p| matches!(p.step, Step::DeleteSnapshot { .. }));
         deletes.map(|p| (p.step.to_string(), p.because.clone())).collect::<Vec<_>>()
     };
-    let names = |all: &[(String, String)]| all.iter().map(|(step, _)| step[26..28].to_owned()).collect::<Vec<_>>();
+    let names = |all: &[(String, String)]| {
+        all.iter().map(|(step, _)| step.split("home.202601").nth(1).unwrap()[..2].to_owned()).collect::<Vec<_>>()
+    };
     assert_eq!(names(&deleted(39)), ["04", "02"]);
     let late = deleted(41);
     assert_eq!(names(&late), ["04", "03", "02"]);

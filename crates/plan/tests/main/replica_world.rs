@@ -4,20 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
-use jiff::tz::TimeZone;
 use proptest::prelude::*;
-use subvault_model::ids::{PoolUuid, ReceivedUuid, SnapshotUuid, TransactionId};
+use subvault_model::ids::{PoolUuid, ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
 use subvault_model::names::{SnapshotName, SubvolumeName, TargetName};
+use subvault_model::note::Note;
 use subvault_model::replica::{ReplicaCopy, UnfinishedCopy};
 use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::check::check;
 use subvault_plan::keep::Keep;
 use subvault_plan::observed::{Observed, ObservedReplica, ObservedSubvolume};
-use subvault_plan::policy::{Fulls, Policy, ReplicaPolicy, SubvolumePolicy};
-use subvault_plan::replica::{Missing, Moment, newest_common, plan};
+use subvault_plan::policy::{Policy, ReplicaPolicy, SubvolumePolicy};
+use subvault_plan::replica::{Missing, newest_common, plan};
 use subvault_plan::step::{Common, Plan, Step, Which};
 
-use crate::fixtures::{day, some, target};
+use crate::fixtures::{day, newest, policy as archive_policy_of, some, target};
 
 /// Snapshots here and copies there, with what is in them.
 #[derive(Debug, Default)]
@@ -74,14 +74,14 @@ fn policy() -> Policy {
         name: name.parse().unwrap(),
         targets: Vec::new(),
         replicas: TARGETS.iter().map(|t| target(t)).collect(),
-        keep_snapshots: some(9),
+        schedule: None,
+        keep: newest(9),
     };
-    let replica = ReplicaPolicy { keep, pin_days: some(40) };
+    let replica = ReplicaPolicy { schedule: None, keep, pin_days: some(40) };
     Policy {
         subvolumes: SUBVOLUMES.into_iter().map(wanted).collect(),
-        targets: BTreeMap::new(),
         replicas: TARGETS.iter().map(|t| (target(t), replica.clone())).collect(),
-        fulls: Fulls::WhenDue,
+        ..archive_policy_of(&[], 9)
     }
 }
 
@@ -99,9 +99,11 @@ impl World {
         let snapshot = LocalSnapshot {
             name: SnapshotName::new(of.clone(), day(self.now), 1),
             uuid: SnapshotUuid::from_bytes(bytes).unwrap(),
+            id: SubvolumeId(256 + u64::from(bytes[0])),
             received: self.inherited,
             ctransid: TransactionId(u64::from(bytes[0])),
             read_only: true,
+            note: Note::default(),
         };
         self.here.entry(of.clone()).or_default().push((snapshot, bytes[0]));
     }
@@ -122,18 +124,20 @@ impl World {
                 name: of.clone(),
                 snapshots: self.here.get(&of).into_iter().flatten().map(|(s, _)| s.clone()).collect(),
                 targets: Vec::new(),
+                room: None,
+                nested: Vec::new(),
                 pool: PoolUuid::from_bytes([1; 16]),
                 replicas: replicas.collect(),
                 pins: Vec::new(),
             }
         };
-        Observed { subvolumes: SUBVOLUMES.into_iter().map(seen).collect() }
+        Observed { subvolumes: SUBVOLUMES.into_iter().map(seen).collect(), open_hooks: Vec::new() }
     }
 
     fn decide(&self, all: bool, unreachable: Option<usize>) -> Plan {
         let observed = self.look(unreachable);
         let missing = if all { Missing::All } else { Missing::Newest };
-        let plan = plan(&policy(), &observed, missing, Moment { now: day(self.now), zone: &TimeZone::UTC });
+        let plan = plan(&policy(), &observed, missing, day(self.now));
         assert_eq!(check(&plan, &observed), [""; 0], "{plan:#?}\n{observed:#?}");
         plan
     }

@@ -1,5 +1,5 @@
-//! The program is killed, at every named point and at hundreds of random moments, while it archives, restores and
-//! collects garbage, and the power is cut; each time the same command is simply given again, and everything must be right.
+//! The program is killed, at every named point and at hundreds of random moments, while it archives, restores, copies
+//! and collects garbage, and the power is cut; each time the same command is simply given again, and everything must be right.
 //!
 //! `SUBVAULT_CRASH_RANDOM` says how many random moments there are in all (300 unless said otherwise),
 //! `SUBVAULT_CRASH_SEED` which.
@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test cannot go on without what it asks for")]
 
 mod archives;
+mod copies;
 mod files;
 mod garbage;
 mod machine;
@@ -47,6 +48,7 @@ const COPYING: &[&str] = &["copy-"];
 /// Points of taking changes back.
 const UNDOING: &[&str] = &["undo-"];
 const ROLLING_BACK: &[&str] = &["rollback-"];
+const COPYING: &[&str] = &["copy-", "serve-"];
 
 /// The points of a command, each at its first, second and fifth passing.
 fn named(prefixes: &[&str]) -> Vec<Vec<String>> {

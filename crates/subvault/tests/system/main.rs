@@ -28,6 +28,7 @@ mod rollback;
 mod runs;
 mod schedule;
 mod servers;
+mod ssh;
 mod stores;
 mod tree;
 mod trouble;
