@@ -93,15 +93,20 @@ fn known<'a>(
 }
 
 /// When the newest snapshot of a subvolume was taken.
+///
+/// One from the future (the clock was set back) says nothing about when the next is due: counted, it would keep every run
+/// from taking one until the clock has come so far.
 #[must_use]
-pub fn last_taken(seen: &ObservedSubvolume) -> Option<Timestamp> {
-    newest(&seen.snapshots).map(|snapshot| snapshot.name.taken())
+pub fn last_taken(seen: &ObservedSubvolume, now: Timestamp) -> Option<Timestamp> {
+    let taken = seen.snapshots.iter().filter(|snapshot| snapshot.read_only).map(|snapshot| snapshot.name.taken());
+    taken.filter(|taken| *taken <= now).max()
 }
 
-/// When what a target has last of a subvolume was taken.
+/// When what a target has last of a subvolume was taken, where that is not in the future either.
 #[must_use]
-pub fn last_sent(target: &ObservedTarget) -> Option<Timestamp> {
-    newest_tip(&target.streams).map(|tip| tip.snapshot.taken)
+pub fn last_sent(target: &ObservedTarget, now: Timestamp) -> Option<Timestamp> {
+    let tip = newest_tip(&target.streams).map(|tip| tip.snapshot.taken).filter(|taken| *taken <= now);
+    tip.or_else(|| target.streams.iter().map(|stream| stream.snapshot.taken).filter(|taken| *taken <= now).max())
 }
 
 /// The snapshot that was made last and can be sent.
@@ -195,7 +200,7 @@ impl Taking<'_> {
 
     fn due(&self, wanted: &SubvolumePolicy, seen: &ObservedSubvolume) -> Option<String> {
         let calendar = wanted.schedule.as_ref()?;
-        match due(calendar, last_taken(seen), self.now, &self.policy.zone) {
+        match due(calendar, last_taken(seen, self.now), self.now, &self.policy.zone) {
             Due::Now(None) => Some("there is none yet".to_owned()),
             Due::Now(Some(_)) => Some(format!("its schedule is {calendar}")),
             Due::At(_) | Due::Never => None,
@@ -259,7 +264,7 @@ impl Subject<'_> {
     }
 
     fn is_due(&self) -> bool {
-        let last = last_sent(self.target);
+        let last = last_sent(self.target, self.now);
         let due = |calendar| due(calendar, last, self.now, &self.policy.zone);
         matches!(self.settings.schedule.as_ref().map(due), Some(Due::Now(_)))
     }

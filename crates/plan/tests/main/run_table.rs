@@ -14,7 +14,7 @@ use subvault_plan::run::plan;
 use subvault_plan::step::Plan;
 
 use crate::fixtures::{
-    after, archive, at, chain, day, full, full_name, lines, observed, policy, snap, target, unfinished,
+    after, archive, at, chain, day, due, full, full_name, lines, observed, policy, snap, target, unfinished,
 };
 
 fn decide(situation: &str, policy: &Policy, observed: &Observed, now: Timestamp) -> Plan {
@@ -256,4 +256,18 @@ fn the_last_number_does_not_end_the_run() {
         plan.notes[0],
         format!("home: {} has a stream with the highest number there is; none can follow", target("usb"))
     );
+}
+
+/// A snapshot that was taken while the clock was wrong, and archived, keeps nothing from being done once it is right.
+#[test]
+fn what_is_from_the_future_keeps_nothing_from_being_due() {
+    let seen = observed(vec![snap(2), snap(90)], vec![at("nas", chain(1, &[2, 90]))]);
+    let plan = plan(&policy(&["nas"], 9), &seen, &due(), day(3));
+    assert_eq!(check(&plan, &seen), [""; 0]);
+    let from = "1 archive   home → nas, incremental, generation 1.2, from home.20260401T000000Z [0]";
+    assert_eq!(lines(&plan), [TAKE, from]);
+    // Once there is one of today, nothing is due.
+    let seen = observed(vec![snap(2), snap(3), snap(90)], vec![at("nas", chain(1, &[2, 90, 3]))]);
+    let plan = subvault_plan::run::plan(&policy(&["nas"], 9), &seen, &due(), day(3));
+    assert_eq!(lines(&plan), [""; 0]);
 }

@@ -38,11 +38,16 @@ pub(crate) fn machine(keep: u32, lines: &str) -> Machine {
     machine
 }
 
-/// Writes the configuration of such a machine.
+/// Writes the configuration of such a machine, of whose snapshots so many stay.
 pub(crate) fn configure(machine: &Machine, keep: u32, targets: &str) {
+    configure_by(machine, &format!("newest = {keep}, hourly = 0, daily = 0, weekly = 0, monthly = 0"), targets);
+}
+
+/// The same with other rules of which stay.
+pub(crate) fn configure_by(machine: &Machine, keep: &str, targets: &str) {
     let config = format!(
         "[host]\nname = \"laptop\"\nstate = \"/pool/state\"\n\n[[subvolume]]\nname = \"home\"\npath = \"/pool/home\"\n\
-        snapshots = \"/pool/snapshots\"\nkeep_snapshots = {keep}\n\n{targets}"
+        snapshots = \"/pool/snapshots\"\nkeep = {{ {keep} }}\n\n{targets}"
     );
     fs::write(machine.shared("subvault.toml"), config).unwrap();
 }
