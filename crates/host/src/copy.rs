@@ -216,7 +216,7 @@ impl<'a> Copier<'a> {
             }
             _ => {
                 let made = self.one((&source, name, from), (&target, new_name, temporary));
-                crash::point("copy-begun");
+                crash::point("file-begun");
                 return made;
             }
         }
@@ -361,7 +361,7 @@ impl<'a> Copier<'a> {
         let Some(built) = temporary.file_name() else { return Ok(()) };
         let path = temporary.with_file_name(name);
         let trouble = |error| self.to.trouble("put in place", &path)(error);
-        crash::point("copy-filled");
+        crash::point("file-filled");
         let exchanged = match over {
             None => false,
             Some(_) => match rustix::fs::renameat_with(dir, built, dir, name, RenameFlags::EXCHANGE) {
@@ -381,10 +381,10 @@ impl<'a> Copier<'a> {
         }
         rustix::fs::fsync(dir).map_err(trouble)?;
         if exchanged {
-            crash::point("copy-exchanged");
+            crash::point("file-exchanged");
             self.to.remove(temporary)?;
         }
-        crash::point("copy-placed");
+        crash::point("file-placed");
         Ok(())
     }
 

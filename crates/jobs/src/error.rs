@@ -144,11 +144,6 @@ impl JobError {
             Self::Host(e) => e.model_kind(),
             Self::Store(e) | Self::Archive(ArchiveError::Store(e)) => store_kind(e.kind()),
             Self::Archive(e) => archive_kind(e),
-            Self::NoRestore(NoRestore::ChainBroken { .. }) | Self::ContentDiffers { .. } | Self::Lost { .. } => {
-                Kind::Damaged
-            }
-            Self::NoRestore(_) | Self::Receive { .. } | Self::File { .. } | Self::Stale(_) => Kind::Unavailable,
-            Self::Compare { .. } => Kind::Unavailable,
             Self::NoRestore(NoRestore::ChainBroken { .. })
             | Self::ContentDiffers { .. }
             | Self::Lost { .. }
@@ -157,6 +152,7 @@ impl JobError {
             | Self::Receive { .. }
             | Self::File { .. }
             | Self::Stale(_)
+            | Self::Compare { .. }
             | Self::Away { .. }
             | Self::Connection { .. } => Kind::Unavailable,
             Self::InUse { .. } => Kind::Busy,
@@ -188,14 +184,13 @@ impl JobError {
             }
             Self::Stale(_) => Some("run it again: the next run plans anew".to_owned()),
             Self::Bug(_) => Some("please report this".to_owned()),
-            Self::Host(_) | Self::Receive { .. } | Self::File { .. } | Self::Compare { .. } => None,
             Self::InUse { .. } => Some("wait for it to end; a lock of a dead process is taken over".to_owned()),
             Self::Remote { hint, .. } => hint.clone(),
             Self::Connection { .. } => {
                 Some("run it again when it can be reached; what was half sent is removed by itself".to_owned())
             }
             Self::Unfaithful { .. } => Some("run it again: what arrived was removed".to_owned()),
-            Self::Host(_) | Self::Receive { .. } | Self::File { .. } => None,
+            Self::Host(_) | Self::Receive { .. } | Self::File { .. } | Self::Compare { .. } => None,
         }
     }
 }

@@ -175,7 +175,7 @@ struct Names<'a> {
     steps: Vec<FileStep>,
 }
 
-impl Names<'_> {
+impl<'a> Names<'a> {
     /// Where something is by now that was at `path` before the first step.
     fn current(&self, path: &Path) -> PathBuf {
         let mut path = path.to_owned();
@@ -209,8 +209,9 @@ impl Names<'_> {
 
     /// Directories that are gone and hold something that has another name now, and former names, from the top down.
     fn bring_names_back(&mut self) {
-        let stay = self.todo.iter().filter_map(Task::stays).map(|(before, there)| (before, Some(there)));
-        let come = self.todo.iter().filter_map(Task::comes).filter(|seen| is_directory(seen));
+        let todo: &'a [Task<'a>] = self.todo;
+        let stay = todo.iter().filter_map(Task::stays).map(|(before, there)| (before, Some(there)));
+        let come = todo.iter().filter_map(Task::comes).filter(|seen| is_directory(seen));
         let shells = come.filter(|seen| self.is_shell(&seen.path)).chain(self.missing_above());
         let mut tasks: Vec<(&Seen, Option<&Seen>)> = stay.chain(shells.map(|seen| (seen, None))).collect();
         tasks.sort_by(|one, other| one.0.path.cmp(&other.0.path));
@@ -225,15 +226,16 @@ impl Names<'_> {
     }
 
     /// Directories that are gone and were not asked for, but something in them was.
-    fn missing_above(&self) -> impl Iterator<Item = &Seen> {
-        let gone = self
-            .changes
+    fn missing_above(&self) -> Vec<&'a Seen> {
+        let (changes, todo) = (self.changes, self.todo);
+        let gone = changes
             .iter()
             .filter(|change| !change.wanted && change.after.is_none() && matches!(change.now, Now::AsAfter(_)));
-        gone.filter_map(|change| change.before.as_ref()).filter(|above| {
+        let above = gone.filter_map(|change| change.before.as_ref()).filter(|above| {
             let is_in_it = |seen: &Seen| seen.path != above.path && seen.path.starts_with(&above.path);
-            is_directory(above) && self.todo.iter().filter_map(Task::before).any(is_in_it)
-        })
+            is_directory(above) && todo.iter().filter_map(Task::before).any(is_in_it)
+        });
+        above.collect()
     }
 
     fn give_name_back(&mut self, before: &Seen, there: &Seen) {
@@ -296,7 +298,7 @@ impl Names<'_> {
                 let is_file = before.state.kind == FileKind::File;
                 match (task.content, task.attributes) {
                     (true, _) if is_file && there.links.max(before.state.links) > 1 => {
-                        steps.push(FileStep::Rewrite { from, to, size, there })
+                        steps.push(FileStep::Rewrite { from, to, size, there });
                     }
                     (true, _) => steps.push(FileStep::Replace { from, to, kind: before.state.kind, size, there }),
                     (false, true) => steps.push(FileStep::SetAttributes { from, to, there }),

@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    archive, around, bench, completions, diff, gc, init, list, man, prune, restore, rollback, run, snapshot, undo, verify,
+    archive, around, bench, completions, diff, gc, import, init, list, man, prune, render, replicate, restore,
+    rollback, run, snapshot, ssh_serve, undo, verify,
 };
-use crate::commands::{archive, bench, completions, gc, import, init, list, man, prune, render, restore, run, snapshot, verify};
-    archive, bench, completions, gc, import, init, list, man, prune, render, restore, run, snapshot, verify,
-    archive, bench, completions, gc, init, list, man, prune, replicate, restore, run, snapshot, ssh_serve, verify,
 use crate::config;
 use crate::context::Context;
 use crate::exit::{self, Exit};

@@ -7,7 +7,7 @@ use crate::oracle::{assert_same, describe};
 use crate::scene::{Moments, Scene, forget_kept};
 use crate::tally::{End, through};
 use crate::world::{noise, text, tool};
-use crate::{COPYING, at_each, named, share};
+use crate::{BRINGING_BACK, at_each, named, share};
 
 /// A snapshot with a tree in it.
 fn scene() -> (Scene, PathBuf) {
@@ -57,7 +57,7 @@ const RESTORE: [&str; 6] = ["restore", "home:tree", "--overwrite", "--yes", "--f
 #[test]
 fn copies_survive_a_kill_at_every_named_point() {
     let (scene, snapshot) = scene();
-    let points = named(COPYING);
+    let points = named(BRINGING_BACK);
     let kills = at_each(&points, |death| {
         spoil(&scene.world.home());
         let killed = scene.kill(&RESTORE, death);
@@ -77,7 +77,7 @@ fn copies_survive_a_kill_at_every_named_point() {
 fn copies_survive_random_kills() {
     let (scene, snapshot) = scene();
     spoil(&scene.world.home());
-    let mut moments = Moments::new("copies", share(10), scene.measure(&RESTORE));
+    let mut moments = Moments::new("files", share(10), scene.measure(&RESTORE));
     while let Some(death) = moments.next() {
         spoil(&scene.world.home());
         let killed = scene.kill(&RESTORE, &death);

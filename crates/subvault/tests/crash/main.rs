@@ -44,10 +44,12 @@ const COLLECTING: &[&str] = &["gc-"];
 /// Points that the tests of the whole program kill at.
 const ELSEWHERE: &[&str] = &["diff-", "hook-"];
 /// Points of bringing files back.
-const COPYING: &[&str] = &["copy-"];
+const BRINGING_BACK: &[&str] = &["file-"];
 /// Points of taking changes back.
 const UNDOING: &[&str] = &["undo-"];
+/// Points of putting a snapshot in the place of its subvolume.
 const ROLLING_BACK: &[&str] = &["rollback-"];
+/// Points of copying to disks and hosts.
 const COPYING: &[&str] = &["copy-", "serve-"];
 
 /// The points of a command, each at its first, second and fifth passing.
@@ -70,6 +72,7 @@ fn at_each(points: &[Vec<String>], mut kill: impl FnMut(&Death) -> bool) -> usiz
 
 #[test]
 fn every_named_point_belongs_to_a_test() {
-    let prefixes = [ARCHIVING, RESTORING, COLLECTING, COPYING, UNDOING, ELSEWHERE, ROLLING_BACK].concat();
+    let prefixes =
+        [ARCHIVING, RESTORING, COLLECTING, COPYING, BRINGING_BACK, UNDOING, ELSEWHERE, ROLLING_BACK].concat();
     assert!(POINTS.iter().all(|point| prefixes.iter().any(|prefix| point.starts_with(prefix))));
 }
