@@ -87,6 +87,14 @@ fn at_each(
 const ROLL: &[&str] = &["--to", "root.1", "--edit-fstab", "--yes"];
 const UNDO: &[&str] = &["--undo", "--yes"];
 
+/// Each point of rolling back was passed by one of the commands.
+fn all_are_passed(reached: &[String]) {
+    for point in named(ROLLING_BACK) {
+        let name = point[0].split(':').next().unwrap();
+        assert!(reached.iter().any(|passed| passed == name), "{name} is never passed: {reached:?}");
+    }
+}
+
 #[test]
 fn a_rollback_that_is_killed_is_finished_by_the_same_command_or_taken_back() {
     let mut reached: Vec<String> = Vec::new();
@@ -158,10 +166,7 @@ fn a_rollback_that_is_killed_is_finished_by_the_same_command_or_taken_back() {
         kills += count;
         reached.extend(passed);
     }
-    for point in named(ROLLING_BACK) {
-        let name = point[0].split(':').next().unwrap();
-        assert!(reached.iter().any(|passed| passed == name), "{name} is never passed: {reached:?}");
-    }
+    all_are_passed(&reached);
     proved(&format!(
         "{kills} kills at all named points of rolling back, undoing and taking back: each is finished or reverted, nothing lost"
     ));
