@@ -4,10 +4,10 @@
 //! with everything it started in its process group. Killed here: the program runs on by itself; it
 //! must be one that does no harm so. Its output may be a secret and must never go into an error text.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, PoisonError};
@@ -70,6 +70,17 @@ pub fn run_in(argv: &[OsString], environment: &[(OsString, OsString)], timeout: 
     end_group(&mut child);
     let hint = format!("it did not end within {timeout:?} and was killed");
     Err(HostError::because(WHAT, &program, HostErrorKind::TimedOut, hint))
+}
+
+/// Whether a program of this name would be found.
+#[must_use]
+pub fn is_there(program: &OsStr) -> bool {
+    let path = Path::new(program);
+    if path.components().count() > 1 {
+        return path.is_file();
+    }
+    let places = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&places).any(|dir| dir.join(path).is_file())
 }
 
 /// Starts a program that is told something and answers, in a group of its own. Whoever starts it ends it.

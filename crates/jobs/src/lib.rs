@@ -12,6 +12,7 @@ pub mod bring_back;
 mod claim;
 pub mod content;
 pub mod diff;
+pub mod doctor;
 pub mod driver;
 pub mod error;
 pub mod fetched;

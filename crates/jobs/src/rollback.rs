@@ -193,6 +193,14 @@ impl Session {
     }
 }
 
+/// Which subvolume an unfinished rollback of this pool is of.
+///
+/// # Errors
+/// When its note is there and cannot be read.
+pub fn unfinished_on(top: &TopLevel) -> Result<Option<PathBuf>, JobError> {
+    Ok(note::read(top)?.map(|transaction| transaction.place.as_path().to_owned()))
+}
+
 fn no_place() -> JobError {
     JobError::Refused {
         what: "no rollback is unfinished on this pool, and no subvolume was named".to_owned(),

@@ -25,6 +25,7 @@ pub mod rollback;
 pub mod run;
 pub mod sizes;
 pub mod space;
+pub mod status;
 pub mod step;
 pub mod undo;
 pub mod upcoming;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    archive, around, bench, completions, diff, gc, import, init, list, man, prune, render, replicate, restore,
-    rollback, run, snapshot, ssh_serve, undo, verify,
+    archive, around, bench, completions, diff, doctor, gc, import, init, list, man, prune, render, replicate, restore,
+    rollback, run, snapshot, ssh_serve, status, undo, verify,
 };
 use crate::config;
 use crate::context::Context;
@@ -49,6 +49,10 @@ pub enum Command {
     Replicate(replicate::Args),
     /// Have the copies of another machine, as a forced command of SSH
     SshServe(ssh_serve::Args),
+    /// Show how things stand, problems first
+    Status(status::Args),
+    /// Check the set-up, and say how to mend it
+    Doctor(doctor::Args),
     /// Show snapshots and archived streams as one timeline
     List(list::Args),
     /// Run a command between two snapshots
@@ -99,6 +103,8 @@ impl Command {
             Self::Archive(args) => archive::run(args, context),
             Self::Replicate(args) => replicate::run(args, context),
             Self::SshServe(args) => ssh_serve::run(args),
+            Self::Status(args) => status::run(args, context),
+            Self::Doctor(args) => doctor::run(args, context),
             Self::List(args) => list::run(args, context),
             Self::Around(args) => around::run(args, context),
             Self::Diff(args) => diff::run(args, context),

@@ -114,7 +114,9 @@ fn next(setup: &Setup, sight: &Sight, request: &Request) -> Vec<Next> {
     upcoming(&setup.policy, &sight.observed, subvault_host::clock::now())
 }
 
-fn shown(next: &[Next]) -> String {
+/// What comes next, as a table.
+#[must_use]
+pub fn shown(next: &[Next]) -> String {
     if next.is_empty() {
         return String::new();
     }
