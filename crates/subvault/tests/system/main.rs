@@ -29,6 +29,7 @@ mod runs;
 mod schedule;
 mod servers;
 mod ssh;
+mod status;
 mod stores;
 mod tree;
 mod trouble;
