@@ -34,16 +34,19 @@ pub struct Seen {
 /// Looks at what is at `source` of one place and at `target` of another, and at everything in it.
 ///
 /// Directories that are missing on the way to `target` are taken from the way to `source`, without what else is in them,
-/// where the two are as deep.
+/// where the two are as deep. What is at `not` of the source is left out.
 ///
 /// # Errors
 /// When something cannot be looked at.
-pub fn compare(from: &Below, source: &Path, to: &Below, target: &Path) -> Result<Seen, JobError> {
+pub fn compare(from: &Below, source: &Path, to: &Below, target: &Path, not: Option<&Path>) -> Result<Seen, JobError> {
     let mut items = missing_parents(from, source, to, target)?;
     let parent = target.parent().unwrap_or(Path::new(""));
     let mut leftovers = if to.look(parent)?.is_some() { to.leftovers(parent)? } else { Vec::new() };
     let mut open = vec![(source.to_owned(), target.to_owned())];
     while let Some((source, target)) = open.pop() {
+        if not == Some(source.as_path()) {
+            continue;
+        }
         // What stands for a nested subvolume is not what was in it.
         let Some(wanted) = from.look(&source)?.filter(|found| found.kind != FileKind::Subvolume) else { continue };
         let there = to.look(&target)?;

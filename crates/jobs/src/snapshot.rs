@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use subvault_host::subvolume::{Subvolume, SubvolumeInfo};
+use subvault_host::subvolume::{Subvolume, SubvolumeInfo, locate};
 use subvault_host::{HostErrorKind, snapshot};
 use subvault_model::crash;
 use subvault_model::ids::SnapshotUuid;
@@ -65,6 +65,22 @@ pub fn existing(setup: &SubvolumeSetup) -> Result<Vec<LocalSnapshot>, JobError> 
         snapshot.note = note::read(&setup.snapshots, &snapshot.name);
     }
     Ok(found)
+}
+
+/// The directory of the snapshots as a path inside the subvolume, where it lies in that: what is there is not the user's,
+/// and neither comes back with files nor is taken back with changes.
+///
+/// # Errors
+/// When the subvolume is not there.
+pub fn directory_inside(setup: &SubvolumeSetup) -> Result<Option<PathBuf>, JobError> {
+    let live = Subvolume::open(&setup.path)?;
+    let found = match locate(&setup.snapshots) {
+        Ok(found) => found,
+        Err(e) if matches!(e.kind(), HostErrorKind::NotBtrfs | HostErrorKind::NotFound) => return Ok(None),
+        Err(e) => return Err(e.into()),
+    };
+    let is_inside = found.subvolume == live.id() && found.pool == live.pool()?.uuid();
+    Ok(Some(found.inside).filter(|inside| is_inside && !inside.as_os_str().is_empty()))
 }
 
 /// The snapshot that a step means: one that is there, or one of those that this run has taken.

@@ -36,16 +36,24 @@ struct Places {
 }
 
 /// Finds the changes from one side to the other, and looks at what is there now in `live`. To be taken back are those at
-/// or below `only`, or all if that is empty.
+/// or below `only`, or all if that is empty; what is at or below `not` never counts.
 ///
 /// # Errors
 /// When the sides cannot be compared, or something cannot be looked at.
-pub fn look(from: &Side, to: &Side, live: &Subvolume, only: &[FilePath]) -> Result<Found, JobError> {
+pub fn look(
+    from: &Side,
+    to: &Side,
+    live: &Subvolume,
+    only: &[FilePath],
+    not: Option<&Path>,
+) -> Result<Found, JobError> {
     let report = diff::compare(from, to, &[])?;
     let open = |side: &Side| -> Result<Below, JobError> { Ok(Below::of(&Subvolume::open(side.location())?)?) };
     let places = Places { before: open(from)?, after: open(to)?, now: Below::of(live)? };
     let mut changes = Vec::with_capacity(report.changes.len());
-    for entry in &report.changes {
+    let not = not.map(|path| FilePath::new(path.as_os_str().as_bytes()));
+    let is_ours = |entry: &&Entry| not.as_ref().is_some_and(|not| entry.path.is_within(not));
+    for entry in report.changes.iter().filter(|entry| !is_ours(entry)) {
         changes.extend(places.change(entry, only)?);
     }
     let twins = places.twins(&changes)?;

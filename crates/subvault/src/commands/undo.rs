@@ -81,7 +81,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let (subvolume, from, to) = sides(&mut setup, args)?;
     let paths = args.paths.iter().map(|path| inside(path, subvolume)).collect::<Result<Vec<_>, _>>()?;
     let live = Subvolume::open(&subvolume.path)?;
-    let found = undo::look(&from, &to, &live, &paths)?;
+    let ours = snapshot::directory_inside(subvolume)?;
+    let found = undo::look(&from, &to, &live, &paths, ours.as_deref())?;
     let mut undo = plan(&found.changes, args.force, &free_name(subvolume)?);
     undo.steps.splice(0..0, found.leftovers.iter().map(|path| FileStep::RemoveLeftover { path: path.clone() }));
     if args.dry_run || !context.json {

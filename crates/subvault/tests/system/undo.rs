@@ -177,3 +177,28 @@ fn a_path_is_taken_back_by_itself() {
     world.run(&["undo", "home@2026-10-01"]).expect(3).says(&["old enough"]);
     proved("one path is taken back below directories that keep their new names or that are gone");
 }
+
+#[test]
+fn our_own_directory_in_the_subvolume_is_left_alone() {
+    let world = World::with_directory(512);
+    let (config, home) = (fs::read_to_string(world.config()).unwrap(), world.home());
+    let inside = home.join(".subvault");
+    fs::write(world.config(), config.replace(&format!("snapshots = {:?}\n", world.snapshots()), "")).unwrap();
+    fs::write(home.join("file"), b"then").unwrap();
+    world.run(&["snapshot", "--description", "first"]).expect(0);
+    next_second();
+    fs::write(home.join("file"), b"now").unwrap();
+    world.run(&["snapshot", "--description", "second"]).expect(0);
+    let before = names(&inside);
+    assert_eq!(before.len(), 4, "two snapshots and a note on each: {before:?}");
+    next_second();
+    world.run(&["undo", &before[0], "--yes"]).expect(0).says(&["file"]);
+    assert_eq!(fs::read(home.join("file")).unwrap(), b"then");
+    let after = names(&inside);
+    assert!(before.iter().all(|name| after.contains(name)), "{before:?} {after:?}");
+    // Given again, it means the same, although another snapshot is the newest by now.
+    world.run(&["undo", "home", "--yes"]).expect(0);
+    assert_eq!(fs::read(home.join("file")).unwrap(), b"now");
+    world.run(&["restore", "home:", "--dry-run"]).expect(0).says(&["already as they were"]);
+    proved("snapshots and notes that lie inside of a subvolume are not among its changes");
+}

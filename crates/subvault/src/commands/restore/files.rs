@@ -254,7 +254,8 @@ impl Job<'_> {
     fn bring(&self, version: &Version, snapshot: &Subvolume, yes: bool) -> Result<Exit, Failure> {
         let from = Below::of(snapshot)?;
         let (to, target) = self.destination(version)?;
-        let seen = compare(&from, &self.inside, &to, &target)?;
+        let ours = snapshot::directory_inside(self.subvolume)?;
+        let seen = compare(&from, &self.inside, &to, &target, ours.as_deref())?;
         let on_conflict = match self.args.overwrite {
             true => OnConflict::Overwrite(free_name(self.subvolume)?),
             false => OnConflict::Leave,
