@@ -1,6 +1,6 @@
 //! `subvault diff`: what differs between two snapshots, or since one.
 
-mod sides;
+pub(super) mod sides;
 mod words;
 
 use std::ffi::OsString;

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use subvault_host::clock;
 use subvault_host::copy::Below;
 use subvault_host::subvolume::Subvolume;
@@ -19,12 +19,14 @@ use subvault_model::file::shown;
 use subvault_model::file_path::FilePath;
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::{SnapshotName, SubvolumeName};
+use subvault_plan::bring_back::Twin;
 use subvault_plan::file_step::FileStep;
 use subvault_plan::undo::{Undo, plan};
 
 use super::archive::no_subvolume;
+use super::diff::sides::Sides;
 use super::restore::files::{brief, free_name};
-use crate::context::Context;
+use crate::context::{Context, Run};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::ask::{Unasked, go_on};
@@ -46,16 +48,20 @@ Examples:
   subvault undo home.20261120T221500Z home.20261120T230000Z
                                                           what came between two snapshots, and nothing later
   subvault undo home --dry-run                            the list, and nothing else
+  subvault undo --pair last                               what the command after `subvault around --` changed
 
 The list is shown first. What was changed again after TO is left alone. A snapshot keeps the state before: taking that
 as FROM undoes the undo.")]
 pub struct Args {
     /// What was before the changes
-    #[arg(value_name = "FROM")]
-    from: OsString,
+    #[arg(value_name = "FROM", required_unless_present = "pair")]
+    from: Option<OsString>,
     /// What was after them; now, if not said
     #[arg(value_name = "TO")]
     to: Option<OsString>,
+    /// What the command of a pair changed that `subvault around` made: its id, or `last`
+    #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
+    pair: Option<String>,
     /// Also what was changed again
     #[arg(long)]
     force: bool,
@@ -75,54 +81,112 @@ pub struct Args {
 /// # Errors
 /// When they cannot be found, or the present state cannot be kept; nothing is changed then.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let mut setup = context.setup()?;
-    // Held from the comparison on, and not while somebody thinks about the answer of a dry run.
+    let setup = context.setup()?;
+    // Held from the comparison on: what was found is what is taken back.
     let run = if args.dry_run { None } else { Some(context.lock(&setup.state, "restore.lock", "subvault undo")?) };
-    let (subvolume, from, to) = sides(&mut setup, args)?;
-    let paths = args.paths.iter().map(|path| inside(path, subvolume)).collect::<Result<Vec<_>, _>>()?;
-    let live = Subvolume::open(&subvolume.path)?;
-    let ours = snapshot::directory_inside(subvolume)?;
-    let found = undo::look(&from, &to, &live, &paths, ours.as_deref())?;
-    let mut undo = plan(&found.changes, args.force, &free_name(subvolume)?);
-    undo.steps.splice(0..0, found.leftovers.iter().map(|path| FileStep::RemoveLeftover { path: path.clone() }));
-    if args.dry_run || !context.json {
-        let answer = json!({ "from": from.label, "to": to.label, "plan": undo });
-        let most = if args.dry_run { usize::MAX } else { SHOWN_MOST };
-        context.answer(&answer, || describe(subvolume, &from, &to, &undo, most))?;
+    let mut answers = Vec::new();
+    let (mut all_good, mut something_done) = (true, false);
+    for (subvolume, from, to) in sides(&setup, args, context)? {
+        let taken = Taking { args, context, subvolume, from, to }.take_back(run.as_ref())?;
+        all_good &= taken.exit == Exit::Good;
+        something_done |= taken.exit != Exit::NothingDone;
+        answers.push(taken.answer);
     }
-    if args.dry_run || undo.steps.is_empty() {
-        return nothing_done(args, context, &undo);
+    if context.json {
+        match answers.as_slice() {
+            [one] if args.pair.is_none() => output::json(one)?,
+            all => output::json(&all)?,
+        }
     }
-    if !go_on("Take this back?", args.yes, Unasked::Refuse)? {
-        return Ok(Exit::NothingDone);
-    }
-    let (before, here) = (Below::of(&Subvolume::open(from.location())?)?, Below::of(&live)?);
-    let (twins, monitor) = (&found.twins, &context.monitor);
-    let work = Work { setup: Some(subvolume), from: &before, to: &here, twins, command: "subvault undo", monitor };
-    let result = carry_out(&work, &undo.steps);
-    let outcome = if result.as_ref().is_ok_and(|report| report.failed.is_empty()) { "done" } else { "failed" };
-    let subject = json!({ "subvolume": subvolume.name, "from": from.label, "to": to.label });
-    let detail = match &result {
-        Ok(report) => json!({ "subject": subject, "report": brief(report) }),
-        Err(error) => json!({ "subject": subject, "error": chain(error) }),
-    };
-    let recorded = run.map(|run| run.audit.add(clock::now(), "undo", outcome, detail));
-    let report = result?;
-    context.answer(&json!({ "report": report, "conflicts": undo.conflicts, "done_before": undo.done }), || {
-        summary(&report, &undo)
-    })?;
-    if let Some(Err(error)) = recorded {
-        context.monitor.event(Event::Warning(format!("the undo is done, but not recorded: {error}")));
-        return Ok(Exit::SomeFailed);
-    }
-    let exit = Exit::from(report.verdict());
-    Ok(if exit == Exit::Good && !undo.conflicts.is_empty() { Exit::SomeFailed } else { exit })
+    Ok(match (all_good, something_done) {
+        (true, _) => Exit::Good,
+        (false, true) => Exit::SomeFailed,
+        (false, false) => Exit::NothingDone,
+    })
 }
 
-/// The subvolume that is meant, and the states between which the changes came.
-fn sides<'a>(setup: &'a mut Setup, args: &Args) -> Result<(&'a SubvolumeSetup, Side, Side), Failure> {
-    let setup = &*setup;
-    let (subvolume, from) = side(setup, &args.from)?;
+/// The changes of one subvolume.
+struct Taking<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    subvolume: &'a SubvolumeSetup,
+    from: Side,
+    to: Side,
+}
+
+/// What came of it.
+struct Taken {
+    exit: Exit,
+    answer: Value,
+}
+
+impl Taking<'_> {
+    fn take_back(&self, run: Option<&Run>) -> Result<Taken, Failure> {
+        let (args, subvolume) = (self.args, self.subvolume);
+        let paths = args.paths.iter().map(|path| inside(path, subvolume)).collect::<Result<Vec<_>, _>>()?;
+        let live = Subvolume::open(&subvolume.path)?;
+        let ours = snapshot::directory_inside(subvolume)?;
+        let found = undo::look(&self.from, &self.to, &live, &paths, ours.as_deref())?;
+        let mut undo = plan(&found.changes, args.force, &free_name(subvolume)?);
+        undo.steps.splice(0..0, found.leftovers.iter().map(|path| FileStep::RemoveLeftover { path: path.clone() }));
+        if !self.context.json {
+            let most = if args.dry_run { usize::MAX } else { SHOWN_MOST };
+            output::say(&describe(subvolume, &self.from, &self.to, &undo, most))?;
+        }
+        let Some(run) = run.filter(|_| !undo.steps.is_empty()) else {
+            let only_conflicts = undo.steps.is_empty() && !undo.conflicts.is_empty();
+            let exit = if only_conflicts { Exit::NothingDone } else { Exit::Good };
+            return Ok(Taken { exit, answer: self.answer(&undo, None) });
+        };
+        if !go_on("Take this back?", args.yes, Unasked::Refuse)? {
+            return Ok(Taken { exit: Exit::NothingDone, answer: self.answer(&undo, None) });
+        }
+        let report = self.carry_out(&live, &found.twins, &undo, run)?;
+        if !self.context.json {
+            output::say(&summary(&report, &undo))?;
+        }
+        let exit = Exit::from(report.verdict());
+        let exit = if exit == Exit::Good && !undo.conflicts.is_empty() { Exit::SomeFailed } else { exit };
+        Ok(Taken { exit, answer: self.answer(&undo, Some(&report)) })
+    }
+
+    fn carry_out(&self, live: &Subvolume, twins: &[Twin], undo: &Undo, run: &Run) -> Result<Report, Failure> {
+        let (before, here) = (Below::of(&Subvolume::open(self.from.location())?)?, Below::of(live)?);
+        let (setup, monitor) = (Some(self.subvolume), &self.context.monitor);
+        let work = Work { setup, from: &before, to: &here, twins, command: "subvault undo", monitor };
+        let result = carry_out(&work, &undo.steps);
+        let outcome = if result.as_ref().is_ok_and(|report| report.failed.is_empty()) { "done" } else { "failed" };
+        let subject = json!({ "subvolume": self.subvolume.name, "from": self.from.label, "to": self.to.label });
+        let detail = match &result {
+            Ok(report) => json!({ "subject": subject, "report": brief(report) }),
+            Err(error) => json!({ "subject": subject, "error": chain(error) }),
+        };
+        if let Err(error) = run.audit.add(clock::now(), "undo", outcome, detail) {
+            monitor.event(Event::Warning(format!("the undo is done, but not recorded: {error}")));
+        }
+        Ok(result?)
+    }
+
+    fn answer(&self, undo: &Undo, report: Option<&Report>) -> Value {
+        json!({ "from": self.from.label, "to": self.to.label, "plan": undo, "report": report })
+    }
+}
+
+/// The subvolumes that are meant, and the states of each between which the changes came.
+fn sides<'a>(
+    setup: &'a Setup,
+    args: &Args,
+    context: &Context,
+) -> Result<Vec<(&'a SubvolumeSetup, Side, Side)>, Failure> {
+    let Some(from) = &args.from else {
+        let pairs = Sides::new(context).pair(args.pair.as_deref().unwrap_or("last"))?;
+        let known = pairs.into_iter().filter_map(|(from, to)| {
+            let name: SnapshotName = from.label.parse().ok()?;
+            Some((setup.subvolume(name.subvolume())?, from, to))
+        });
+        return Ok(known.collect());
+    };
+    let (subvolume, from) = side(setup, from)?;
     let from = match from {
         Meaning::Now => Meaning::Snapshot(newest(subvolume, None)?),
         other => other,
@@ -138,7 +202,7 @@ fn sides<'a>(setup: &'a mut Setup, args: &Args) -> Result<(&'a SubvolumeSetup, S
             to
         }
     };
-    Ok((subvolume, from.open(subvolume)?, to.open(subvolume)?))
+    Ok(vec![(subvolume, from.open(subvolume)?, to.open(subvolume)?)])
 }
 
 /// What a word means.
@@ -211,15 +275,6 @@ fn inside(path: &Path, subvolume: &SubvolumeSetup) -> Result<FilePath, Failure> 
     }
     let relative: PathBuf = names.into_iter().collect();
     Ok(FilePath::new(relative.as_os_str().as_bytes()))
-}
-
-fn nothing_done(args: &Args, context: &Context, undo: &Undo) -> Result<Exit, Failure> {
-    let only_conflicts = undo.steps.is_empty() && !undo.conflicts.is_empty();
-    if !args.dry_run && context.json {
-        let report = Report::default();
-        output::json(&json!({ "report": report, "conflicts": undo.conflicts, "done_before": undo.done }))?;
-    }
-    Ok(if only_conflicts { Exit::NothingDone } else { Exit::Good })
 }
 
 fn describe(subvolume: &SubvolumeSetup, from: &Side, to: &Side, undo: &Undo, most: usize) -> String {

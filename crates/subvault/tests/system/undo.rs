@@ -202,3 +202,23 @@ fn our_own_directory_in_the_subvolume_is_left_alone() {
     world.run(&["restore", "home:", "--dry-run"]).expect(0).says(&["already as they were"]);
     proved("snapshots and notes that lie inside of a subvolume are not among its changes");
 }
+
+#[test]
+fn what_a_command_changed_is_taken_back_by_its_pair() {
+    let world = World::with_directory(512);
+    let home = world.home();
+    fs::write(home.join("kept"), b"then").unwrap();
+    fs::write(home.join("gone"), b"then").unwrap();
+    let script = format!("cd {} && rm gone && echo new >made && echo changed >kept", text(&home));
+    world.run(&["around", "--", "sh", "-c", &script]).expect(0);
+    fs::write(home.join("later"), b"not by the command").unwrap();
+    let list = world.run(&["undo", "--pair", "last", "--dry-run", "--json"]).expect(0).json();
+    assert_eq!(list[0]["plan"]["steps"].as_array().unwrap().len(), 4, "{list}");
+    world.run(&["undo", "--pair", "last", "--yes"]).expect(0).says(&["remove     made", "the state before is kept"]);
+    assert_eq!([fs::read(home.join("kept")).unwrap(), fs::read(home.join("gone")).unwrap()], [b"then", b"then"]);
+    assert!(!home.join("made").exists() && home.join("later").exists());
+    world.run(&["undo", "--pair", "last", "--yes"]).expect(0).says(&["taken back already"]);
+    world.run(&["undo", "--pair", "no such"]).expect(1);
+    world.run(&["undo"]).expect(1);
+    proved("what a command changed is taken back by its pair, and nothing that came later");
+}

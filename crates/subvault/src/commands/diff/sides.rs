@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::when;
 
 /// Opens what is named; reads the configuration only when a word needs it.
-pub(super) struct Sides<'a> {
+pub(in crate::commands) struct Sides<'a> {
     context: &'a Context,
     setup: OnceCell<Setup>,
 }
@@ -32,7 +32,7 @@ enum Meaning<'a> {
 }
 
 impl<'a> Sides<'a> {
-    pub(super) fn new(context: &'a Context) -> Self {
+    pub(in crate::commands) fn new(context: &'a Context) -> Self {
         Self { context, setup: OnceCell::new() }
     }
 
@@ -90,7 +90,7 @@ impl<'a> Sides<'a> {
     }
 
     /// Before and after the command of a pair, for each subvolume; where there is no snapshot after it, the present.
-    pub(super) fn pair(&self, id: &str) -> Result<Vec<(Side, Side)>, Failure> {
+    pub(in crate::commands) fn pair(&self, id: &str) -> Result<Vec<(Side, Side)>, Failure> {
         let setup = self.setup()?;
         let mut found: Vec<(&SubvolumeSetup, SnapshotName, Pair)> = Vec::new();
         for subvolume in &setup.subvolumes {
