@@ -92,82 +92,89 @@ fn all_are_passed(reached: &[String]) {
     for point in named(ROLLING_BACK) {
         let name = point[0].split(':').next().unwrap();
         assert!(reached.iter().any(|passed| passed == name), "{name} is never passed: {reached:?}");
+const RESUME: &[&str] = &["--resume", "--yes"];
+
+/// Kills so far, and the points at which they were.
+#[derive(Default)]
+struct Kills {
+    count: usize,
+    reached: Vec<String>,
+}
+
+impl Kills {
+    fn add(&mut self, (count, reached): (usize, Vec<String>)) {
+        self.count += count;
+        self.reached.extend(reached);
+    }
+}
+
+/// Finished by the same command, and undone; the undo is killed as well, and finished by the same command.
+fn finishes(machine: &Machine, before: &State, kills: &mut Kills) {
+    let mut undos = 0;
+    let after = |point: &str| {
+        nothing_is_lost(machine, before);
+        if machine.has_note() || machine.issue() == "new" {
+            machine.rollback(ROLL).expect(0);
+        }
+        is_rolled_back(machine, before);
+        undos += usize::from(kill(machine, UNDO, point));
+        if machine.has_note() || machine.issue() == "old" {
+            machine.rollback(UNDO).expect(0);
+        }
+        clean(machine);
+        is_as_before(machine, before);
+    };
+    kills.add(at_each(machine, ROLL, || {}, after));
+    kills.count += undos;
+}
+
+/// Taken back; the taking back is killed too, where the same point is passed, and then taken up again.
+fn is_taken_back(machine: &Machine, before: &State, kills: &mut Kills) {
+            undos += usize::from(kill(machine, UNDO, point));
+            if machine.has_note() {
+                machine.rollback(UNDO).expect(0);
+            }
+        }
+}
+
+/// The taking back is killed at each of its own points: of a rollback whose subvolumes had changed places, and of one whose
+/// had not, where what was taken is deleted.
+fn taking_back_is_killed(machine: &Machine, before: &State, kills: &mut Kills) {
+    for died_at in ["rollback-synced", "rollback-taken"] {
+        let begin = || assert!(kill(machine, ROLL, died_at));
+        let after = |_: &str| {
+            nothing_is_lost(machine, before);
+                machine.rollback(RESUME).expect(0);
+            }
+            if died_at == "rollback-taken" {
+                let listed = machine.listed();
+                let mut left = listed.values().filter(|path| path.contains(".replaced."));
+                assert!(left.all(|path| path.ends_with(".reverted")), "{listed:?}");
+            }
+            clean(machine);
+            is_as_before(machine, before);
+        };
+        kills.add(at_each(machine, UNDO, begin, after));
     }
 }
 
 #[test]
 fn a_rollback_that_is_killed_is_finished_by_the_same_command_or_taken_back() {
-    let mut reached: Vec<String> = Vec::new();
-    let mut kills = 0;
+    let mut kills = Kills::default();
     for layout in [Layout::Numbered, Layout::Default] {
         let machine = Machine::new(layout);
         let before = state(&machine);
-        // Finished by the same command, and undone; the undo is killed as well, and finished by the same command.
-        let (count, passed) = at_each(
-            &machine,
-            ROLL,
-            || {},
-            |point| {
-                nothing_is_lost(&machine, &before);
-                if machine.has_note() || machine.issue() == "new" {
-                    machine.rollback(ROLL).expect(0);
-                }
-                is_rolled_back(&machine, &before);
-                kills += usize::from(kill(&machine, UNDO, point));
-                nothing_is_lost(&machine, &before);
-                if machine.has_note() || machine.issue() == "old" {
-                    machine.rollback(UNDO).expect(0);
-                }
-                clean(&machine);
-                is_as_before(&machine, &before);
-            },
-        );
-        kills += count;
-        reached.extend(passed);
-        // Taken back.
-        let (count, _) = at_each(
-            &machine,
-            ROLL,
-            || {},
-            |point| {
-                if machine.has_note() || machine.issue() == "old" {
-                    // The taking back is killed too, where the same point is passed, and then taken up again.
-                    kills += usize::from(kill(&machine, UNDO, point));
-                    if machine.has_note() {
-                        machine.rollback(UNDO).expect(0);
-                    }
-                }
-                clean(&machine);
-                is_as_before(&machine, &before);
-            },
-        );
-        kills += count;
-        // The taking back of one that had changed places already, killed at each of its own points.
-        let exchanged = || assert!(kill(&machine, ROLL, "rollback-synced"));
-        let (count, passed) = at_each(&machine, UNDO, exchanged, |_| {
-            nothing_is_lost(&machine, &before);
-            if machine.has_note() {
-                machine.rollback(&["--resume", "--yes"]).expect(0);
-            }
-            clean(&machine);
-            is_as_before(&machine, &before);
-        });
-        kills += count;
-        reached.extend(passed);
-        // And of one that had not: what was taken is deleted.
-        let taken = || assert!(kill(&machine, ROLL, "rollback-taken"));
-        let (count, passed) = at_each(&machine, UNDO, taken, |_| {
-            if machine.has_note() {
-                machine.rollback(&["--resume", "--yes"]).expect(0);
-            }
-            assert!(machine.listed().values().all(|path| !path.contains(".replaced.")), "{:?}", machine.listed());
-            is_as_before(&machine, &before);
-        });
-        kills += count;
-        reached.extend(passed);
+        finishes(&machine, &before, &mut kills);
+        is_taken_back(&machine, &before, &mut kills);
+        taking_back_is_killed(&machine, &before, &mut kills);
     }
     all_are_passed(&reached);
+    for point in named(ROLLING_BACK) {
+        let name = point[0].split(':').next().unwrap();
+        assert!(kills.reached.iter().any(|passed| passed == name), "{name} is never passed: {:?}", kills.reached);
+    }
     proved(&format!(
-        "{kills} kills at all named points of rolling back, undoing and taking back: each is finished or reverted, nothing lost"
+        "{} kills at all named points of rolling back, undoing and taking back: each is finished or reverted, nothing lost",
+        kills.count
     ));
 }
