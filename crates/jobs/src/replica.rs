@@ -14,11 +14,9 @@ pub mod remote;
 pub mod serve;
 mod wire;
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 use subvault_host::send::SendStream;
-use subvault_model::ids::{PoolUuid, ReceivedUuid, SnapshotUuid};
+use subvault_model::ids::{ReceivedUuid, SnapshotUuid};
 use subvault_model::monitor::Monitor;
 use subvault_model::names::{SnapshotName, SubvolumeName};
 use subvault_model::replica::{ReplicaCopy, UnfinishedCopy};
@@ -74,9 +72,6 @@ pub struct Delivery<'a> {
 
 /// A place that has copies.
 pub trait Replica: Send {
-    /// The identity of the pool that it is on.
-    fn pool(&self) -> PoolUuid;
-
     /// What is there of a subvolume.
     ///
     /// # Errors
@@ -105,9 +100,4 @@ pub trait Replica: Send {
     /// # Errors
     /// When it is another one, or could not be done.
     fn delete(&mut self, subvolume: &SubvolumeName, name: &SnapshotName, uuid: SnapshotUuid) -> Result<(), JobError>;
-
-    /// Where it is, as a path of this machine.
-    fn local_path(&self) -> Option<PathBuf> {
-        None
-    }
 }

@@ -29,6 +29,8 @@ pub struct Moment {
     pub local: bool,
     /// The streams that bring it back.
     pub streams: Vec<Archived>,
+    /// The replicas that have a copy of it, unchanged.
+    pub copies: Vec<TargetName>,
 }
 
 /// A stream as the timeline shows it.
@@ -68,6 +70,7 @@ pub fn of(sight: &Sight) -> Vec<Moment> {
                     uuid: snapshot.uuid,
                     local: true,
                     streams: Vec::new(),
+                    copies: Vec::new(),
                 },
             );
         }
@@ -84,8 +87,28 @@ pub fn of(sight: &Sight) -> Vec<Moment> {
                     uuid: snapshot.uuid,
                     local: false,
                     streams: Vec::new(),
+                    copies: Vec::new(),
                 });
             moment.streams.push(archived);
+        }
+    }
+    for seen in &sight.observed.subvolumes {
+        for (replica, copy) in seen.replicas.iter().flat_map(|r| r.copies.iter().map(move |copy| (r, copy))) {
+            let origin = copy.received.filter(|_| copy.intact);
+            let Some(uuid) = origin.and_then(|origin| SnapshotUuid::from_bytes(*origin.as_bytes())) else { continue };
+            // One that came back from a replica has another identity here, and the same name.
+            let here = seen.snapshots.iter().find(|s| s.name == copy.name && s.received == origin).map(|s| s.uuid);
+            let uuid = here.unwrap_or(uuid);
+            let moment = moments.entry((seen.name.clone(), copy.name.clone(), uuid)).or_insert_with(|| Moment {
+                subvolume: seen.name.clone(),
+                taken: copy.name.taken(),
+                name: copy.name.clone(),
+                uuid,
+                local: false,
+                streams: Vec::new(),
+                copies: Vec::new(),
+            });
+            moment.copies.push(replica.name.clone());
         }
     }
     moments.into_values().collect()

@@ -71,12 +71,12 @@ pub fn attach(setup: &Setup, target: &TargetName, place: &ReplicaPlace, access: 
             if access == Access::Change {
                 make_directory(&directory)?;
             }
-            let replica = DirectoryReplica::open(&directory, host, access, "subvault replicate")?;
+            let replica = DirectoryReplica::open_on(*uuid, &directory, host, access, "subvault replicate")?;
             Attached { replica: Box::new(replica), _disk: Some(disk) }
         }
         ReplicaPlace::Host { ssh, directory } => {
-            let replica = RemoteReplica::connect(ssh, directory, host, access == Access::Change)?;
-            record::claim(&setup.state, target, replica.pool(), access == Access::Change)?;
+            let (replica, pool) = RemoteReplica::connect(ssh, directory, host, access == Access::Change)?;
+            record::claim(&setup.state, target, pool, access == Access::Change)?;
             Attached { replica: Box::new(replica), _disk: None }
         }
     };

@@ -53,7 +53,20 @@ impl DirectoryReplica {
     /// # Errors
     /// When it is not, or when another run works there.
     pub fn open(directory: &Path, host: &HostName, access: Access, command: &str) -> Result<Self, JobError> {
-        let pool = Pool::containing(directory)?.uuid();
+        Self::open_on(Pool::containing(directory)?.uuid(), directory, host, access, command)
+    }
+
+    /// The same where the pool is known. Nothing is there as long as the directory is not.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_on(
+        pool: PoolUuid,
+        directory: &Path,
+        host: &HostName,
+        access: Access,
+        command: &str,
+    ) -> Result<Self, JobError> {
         let top = directory.join(host.as_str());
         let lock = match access {
             Access::Look => None,
@@ -66,7 +79,12 @@ impl DirectoryReplica {
         Ok(Self { top, pool, _lock: lock })
     }
 
-    pub(super) fn directory(&self, subvolume: &SubvolumeName) -> PathBuf {
+    /// The identity of the pool that it is on.
+    pub(super) fn pool(&self) -> PoolUuid {
+        self.pool
+    }
+
+    fn directory(&self, subvolume: &SubvolumeName) -> PathBuf {
         self.top.join(subvolume.as_str())
     }
 
@@ -74,7 +92,7 @@ impl DirectoryReplica {
     ///
     /// # Errors
     /// When it is another one, or was changed.
-    pub fn open_copy(&self, source: &CopySource) -> Result<Subvolume, JobError> {
+    fn open_copy(&self, source: &CopySource) -> Result<Subvolume, JobError> {
         let CopySource { subvolume, name, uuid } = source;
         let opened = Subvolume::open_in(&self.directory(subvolume), OsStr::new(&name.to_string()))?;
         let info = opened.info()?;
@@ -172,10 +190,6 @@ impl Drop for Incoming {
 }
 
 impl Replica for DirectoryReplica {
-    fn pool(&self) -> PoolUuid {
-        self.pool
-    }
-
     fn look(&mut self, subvolume: &SubvolumeName) -> Result<Inventory, JobError> {
         let directory = self.directory(subvolume);
         let entries = match fs::read_dir(&directory) {
@@ -247,10 +261,6 @@ impl Replica for DirectoryReplica {
         Subvolume::delete(&self.directory(subvolume), OsStr::new(&name.to_string()), uuid)?;
         crash::point("copy-deleted");
         Ok(())
-    }
-
-    fn local_path(&self) -> Option<PathBuf> {
-        Some(self.top.clone())
     }
 }
 

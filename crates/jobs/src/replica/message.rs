@@ -6,7 +6,7 @@ use subvault_model::error::Kind;
 use subvault_model::ids::{PoolUuid, SnapshotUuid};
 use subvault_model::names::{HostName, SnapshotName, SubvolumeName};
 
-use super::{CopySource, Order};
+use super::Order;
 use crate::error::JobError;
 
 /// What the one that has snapshots asks of the one that has copies.
@@ -29,11 +29,6 @@ pub(super) enum Question {
     },
     /// Receive the stream that follows.
     Receive(Order),
-    /// Send a copy back.
-    Send {
-        /// Which.
-        copy: CopySource,
-    },
     /// Remove what an interrupted receive left.
     RemoveUnfinished {
         /// Of which subvolume.
@@ -63,8 +58,6 @@ pub(super) struct Welcome {
     pub(super) tool: String,
     /// The pool that the copies are on.
     pub(super) pool: PoolUuid,
-    /// Whether copies can only be added.
-    pub(super) append_only: bool,
 }
 
 /// An answer.

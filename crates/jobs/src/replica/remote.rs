@@ -11,18 +11,17 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use subvault_host::process::Conversation;
-use subvault_host::receive::{ReceiveSettings, Receiver, These};
-use subvault_host::subvolume::Subvolume;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::ids::{PoolUuid, SnapshotUuid};
-use subvault_model::monitor::{Event, Monitor};
+use subvault_model::monitor::Event;
 use subvault_model::names::{HostName, SnapshotName, SubvolumeName};
+use subvault_model::replica::ReplicaCopy;
 
 use super::line::Line;
 use super::message::{Answer, Question, Welcome};
-use super::pump::{Intake, PIECE, next_piece};
+use super::pump::{PIECE, next_piece};
 use super::wire::{Frame, PROTOCOL};
-use super::{CopySource, Delivery, Inventory, Order, Replica};
+use super::{Delivery, Inventory, Order, Replica};
 use crate::error::JobError;
 
 /// How long the client may take to end after the conversation.
@@ -50,7 +49,7 @@ pub struct SshSettings {
 impl SshSettings {
     /// The command line of the client. The options that matter come first, as the client takes the first of each.
     #[must_use]
-    pub fn command(&self, directory: &std::path::Path, append_only: bool) -> Vec<OsString> {
+    pub fn command(&self, directory: &std::path::Path) -> Vec<OsString> {
         let mut argv: Vec<OsString> = ["ssh", "-T"].map(OsString::from).to_vec();
         for option in [
             "BatchMode=yes",
@@ -88,7 +87,6 @@ impl SshSettings {
         // The other side's shell reads this, where no forced command takes its place.
         let mut words: Vec<OsString> = self.program.iter().map(OsString::from).collect();
         words.extend(["ssh-serve".into(), "--directory".into(), directory.as_os_str().to_owned()]);
-        words.extend(append_only.then(|| "--append-only".into()));
         argv.push(words.iter().map(quoted).collect::<Vec<_>>().join(&OsString::from(" ")));
         argv
     }
@@ -109,12 +107,11 @@ fn quoted(word: &OsString) -> OsString {
 pub struct RemoteReplica {
     line: Line,
     program: Arc<Conversation>,
-    welcome: Welcome,
     peer: String,
 }
 
 impl RemoteReplica {
-    /// Connects.
+    /// Connects; and tells which pool the copies are on.
     ///
     /// # Errors
     /// When the other machine cannot be reached, or does not answer as it should.
@@ -123,34 +120,23 @@ impl RemoteReplica {
         directory: &std::path::Path,
         host: &HostName,
         change: bool,
-    ) -> Result<Self, JobError> {
+    ) -> Result<(Self, PoolUuid), JobError> {
         let peer = settings.host.clone();
-        let (program, from, to) = Conversation::start(&settings.command(directory, false))?;
+        let (program, from, to) = Conversation::start(&settings.command(directory))?;
         let program = Arc::new(program);
         let watched = Arc::clone(&program);
         let line = Line::open(from, to, settings.stall, peer.clone(), move || watched.kill())?;
         let hello = Question::Hello { protocol: PROTOCOL, host: host.clone(), change };
-        let mut replica = Self {
-            line,
-            program,
-            welcome: Welcome { protocol: 0, tool: String::new(), pool: no_pool()?, append_only: false },
-            peer,
-        };
+        let mut replica = Self { line, program, peer };
         let welcome: Result<Welcome, JobError> = replica.ask(&hello);
-        replica.welcome = welcome.map_err(|error| replica.explained(error))?;
-        if replica.welcome.protocol != PROTOCOL {
+        let welcome = welcome.map_err(|error| replica.explained(error))?;
+        if welcome.protocol != PROTOCOL {
             return Err(JobError::Refused {
                 what: format!("{} speaks another version of the conversation", replica.peer),
                 hint: "install the same version of subvault on both sides".to_owned(),
             });
         }
-        Ok(replica)
-    }
-
-    /// Whether copies can only be added there.
-    #[must_use]
-    pub fn is_append_only(&self) -> bool {
-        self.welcome.append_only
+        Ok((replica, welcome.pool))
     }
 
     /// What the client said when it ended says more than that the line is closed.
@@ -186,6 +172,17 @@ impl RemoteReplica {
         }
     }
 
+    /// What it says that it has received is looked at once more.
+    fn is_there(&mut self, order: &Order, uuid: SnapshotUuid) -> Result<(), JobError> {
+        let there = self.look(&order.subvolume)?.copies;
+        let right = |copy: &ReplicaCopy| copy.intact && copy.name == order.name && copy.received == Some(order.origin);
+        if there.iter().any(|copy| copy.uuid == uuid && right(copy)) {
+            return Ok(());
+        }
+        let what = format!("{} says that it has received {}, and does not have it", self.peer, order.name);
+        Err(JobError::Unfaithful { what })
+    }
+
     /// Passes a stream on. Ends early when the other side says that it is of no use.
     fn pass(&mut self, delivery: &mut Delivery<'_>) -> Result<u64, JobError> {
         let mut block = vec![0; PIECE];
@@ -210,75 +207,9 @@ impl RemoteReplica {
         // Nothing but the kernel's own word makes a stream whole.
         self.line.write(&Frame::End(bytes, *hasher.finalize().as_bytes())).map(|()| bytes)
     }
-
-    /// Brings a copy back into a directory of this machine, under that name.
-    ///
-    /// # Errors
-    /// When it could not be done; what was received until then is removed.
-    pub fn fetch(
-        &mut self,
-        copy: &CopySource,
-        into: &std::path::Path,
-        name: &std::ffi::OsStr,
-        monitor: &dyn Monitor,
-    ) -> Result<Subvolume, JobError> {
-        let () = self.ask(&Question::Send { copy: copy.clone() })?;
-        let settings = ReceiveSettings {
-            name: name.to_owned(),
-            sources: Box::new(These::default()),
-            force_decompress: false,
-            threads: 2,
-        };
-        let failed = |e| JobError::Receive { stream: copy.name.to_string(), source: Box::new(e) };
-        let mut intake = Intake::new(Receiver::new(into, settings).map_err(failed)?, copy.name.to_string());
-        let taken = self.take(&mut intake, copy, monitor).and_then(|()| {
-            let received = intake.end()?.finish().map_err(failed)?;
-            received.subvolume.sync_filesystem()?;
-            Ok(received.subvolume)
-        });
-        if taken.is_err()
-            && let Ok(left) = Subvolume::open_in(into, name).and_then(|left| left.info()?.identity())
-        {
-            Subvolume::delete(into, name, left)?;
-        }
-        taken
-    }
-
-    fn take(&mut self, intake: &mut Intake, copy: &CopySource, monitor: &dyn Monitor) -> Result<(), JobError> {
-        let mut hasher = blake3::Hasher::new();
-        let mut bytes = 0_u64;
-        loop {
-            match self.line.next()? {
-                Some(Frame::Data(piece)) => {
-                    hasher.update(&piece);
-                    bytes += piece.len() as u64;
-                    intake.push(&piece)?;
-                    monitor.event(Event::Progress(ByteSize::bytes(piece.len() as u64)));
-                }
-                Some(Frame::End(length, hash)) if length == bytes && hash == *hasher.finalize().as_bytes() => {
-                    return self.answer::<u64>().map(drop);
-                }
-                Some(Frame::Abort) => return self.answer::<u64>().map(drop),
-                Some(_) => {
-                    let what = format!("what arrived of {} is not what was sent", copy.name);
-                    return Err(JobError::Unfaithful { what });
-                }
-                None => return Err(self.line.hung_up()),
-            }
-        }
-    }
-}
-
-/// Stands in until the other side has said which pool it is on.
-fn no_pool() -> Result<PoolUuid, JobError> {
-    PoolUuid::from_bytes([0xff; 16]).ok_or_else(|| JobError::Bug("no uuid".to_owned()))
 }
 
 impl Replica for RemoteReplica {
-    fn pool(&self) -> PoolUuid {
-        self.welcome.pool
-    }
-
     fn look(&mut self, subvolume: &SubvolumeName) -> Result<Inventory, JobError> {
         self.ask(&Question::Look { subvolume: subvolume.clone() })
     }
@@ -288,7 +219,11 @@ impl Replica for RemoteReplica {
         let passed = self.pass(&mut delivery);
         let sent = delivery.stream.finish();
         match (passed, sent) {
-            (Ok(bytes), Ok(())) => Ok((self.answer()?, bytes)),
+            (Ok(bytes), Ok(())) => {
+                let uuid = self.answer()?;
+                self.is_there(order, uuid)?;
+                Ok((uuid, bytes))
+            }
             // The other side has given its answer, and waits for the end of what was on its way.
             (Err(error @ JobError::Remote { .. }), _) => {
                 self.line.write(&Frame::Abort)?;

@@ -9,16 +9,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use subvault_host::send::{SendSettings, send, supported_protocol};
 use subvault_model::crash;
 use subvault_model::names::HostName;
 
 use super::directory::{Access, DirectoryReplica};
 use super::line::Line;
 use super::message::{Answer, Question, Welcome};
-use super::pump::{PIECE, next_piece};
 use super::wire::{Frame, PROTOCOL};
-use super::{CopySource, Order, Replica};
+use super::{Order, Replica};
 use crate::error::JobError;
 
 /// What may be done.
@@ -58,7 +56,6 @@ pub fn serve(
     while let Some(frame) = line.next()? {
         let outcome = match line.understand(Some(frame))? {
             Question::Receive(order) => receive(&replica, &line, &order)?,
-            Question::Send { copy } => give(&replica, &line, &copy)?,
             other => answer(settings, &mut replica, other).into(),
         };
         match outcome {
@@ -110,12 +107,8 @@ fn welcome(settings: &ServeSettings, question: &Question) -> Result<(DirectoryRe
     }
     let access = if *change { Access::Change } else { Access::Look };
     let replica = DirectoryReplica::open(&settings.directory, host, access, "subvault ssh-serve")?;
-    let welcome = Welcome {
-        protocol: PROTOCOL,
-        tool: format!("subvault {}", env!("CARGO_PKG_VERSION")),
-        pool: replica.pool(),
-        append_only: settings.append_only,
-    };
+    let welcome =
+        Welcome { protocol: PROTOCOL, tool: format!("subvault {}", env!("CARGO_PKG_VERSION")), pool: replica.pool() };
     Ok((replica, welcome))
 }
 
@@ -139,7 +132,7 @@ fn answer(settings: &ServeSettings, replica: &mut DirectoryReplica, question: Qu
             replica.delete(&subvolume, &name, uuid)?;
             Ok(Answer::Done(Value::Null))
         }
-        Question::Hello { .. } | Question::Receive(_) | Question::Send { .. } => {
+        Question::Hello { .. } | Question::Receive(_) => {
             Err(refused("this question has no place here", "install the same version of subvault on both sides"))
         }
     }
@@ -191,35 +184,4 @@ fn skip(line: &Line, error: &JobError) -> Result<Outcome, JobError> {
             None => return Err(line.hung_up()),
         }
     }
-}
-
-/// Sends a copy back, all of it.
-fn give(replica: &DirectoryReplica, line: &Line, copy: &CopySource) -> Result<Outcome, JobError> {
-    let protocol = supported_protocol();
-    let settings = SendSettings { protocol, compressed: protocol >= subvault_host::send::Protocol::V2, no_data: false };
-    let begun = replica.open_copy(copy).and_then(|opened| Ok(send(&opened, None, &[], settings)?));
-    let mut stream = match begun {
-        Ok(stream) => stream,
-        Err(error) => return Ok(Outcome::Failed(error)),
-    };
-    line.say(&Answer::Done(Value::Null))?;
-    let mut block = vec![0; PIECE];
-    let mut hasher = blake3::Hasher::new();
-    let mut bytes = 0_u64;
-    loop {
-        match next_piece(&mut stream, &mut block) {
-            Ok([]) => break,
-            Ok(piece) => {
-                hasher.update(piece);
-                bytes += piece.len() as u64;
-                line.write_data(piece)?;
-            }
-            Err(error) => {
-                line.write(&Frame::Abort)?;
-                return Ok(Outcome::Failed(JobError::file("send", copy.name.to_string())(error)));
-            }
-        }
-    }
-    line.write(&Frame::End(bytes, *hasher.finalize().as_bytes()))?;
-    Ok(stream.finish().map_err(JobError::from).and_then(|()| done(&bytes)).into())
 }

@@ -10,7 +10,7 @@ use subvault_plan::observed::{Observed, ObservedReplica, Pin};
 use subvault_plan::policy::{Policy, ReplicaPolicy};
 use subvault_plan::replica::{Missing, plan};
 use subvault_plan::run;
-use subvault_plan::step::{Plan, Step};
+use subvault_plan::step::{Common, Plan, Step};
 
 use crate::fixtures::{archive, at, chain, day, lines, observed, policy, received, snap, some, target, uuid};
 
@@ -152,4 +152,52 @@ fn snapshots_of_a_received_subvolume_are_told_apart() {
     let mut seen = seen(&[], vec![ReplicaCopy { received: Some(received(77)), ..copy(1) }], &[]);
     seen.subvolumes[0].snapshots = vec![inherited(1), inherited(2)];
     assert_eq!(steps(&keeping(9), &seen, Missing::Newest), ["0 copy      03 → usb, all of it []"]);
+}
+
+/// Breaks a good plan on purpose: the check must see each kind of breakage, or it guards nothing.
+#[test]
+fn the_check_sees_what_is_broken() {
+    type Breakage = (&'static str, fn(&mut Plan));
+    fn parent(plan: &mut Plan) -> &mut Common {
+        let Step::SendCopy { parent: Some(parent), .. } = &mut plan.steps[1].step else { panic!("not a copy") };
+        parent
+    }
+    let breakages: [Breakage; 12] = [
+        ("receives over what is left", |plan| plan.steps[1].needs.clear()),
+        ("relative to a copy that is not there", |plan| parent(plan).copy = Some(uuid(250))),
+        ("relative to another copy", |plan| parent(plan).copy = Some(uuid(101))),
+        ("relative to another snapshot", |plan| parent(plan).uuid = uuid(1)),
+        ("relative to a copy that nothing makes", |plan| parent(plan).copy = None),
+        ("a name that is in use", |plan| {
+            if let Step::SendCopy { name, .. } = &mut plan.steps[1].step {
+                *name = snap(1).name;
+            }
+        }),
+        ("removes a copy as unfinished", |plan| {
+            if let Step::RemoveUnfinishedCopy { uuid: of, .. } = &mut plan.steps[0].step {
+                *of = uuid(101);
+            }
+        }),
+        ("deletes before the next has arrived", |plan| plan.steps[3].needs.clear()),
+        ("deletes something else", |plan| {
+            if let Step::DeleteCopy { uuid: of, .. } = &mut plan.steps[2].step {
+                *of = uuid(9);
+            }
+        }),
+        ("deletes twice", |plan| plan.steps.push(plan.steps[2].clone())),
+        ("deletes the parent first", |plan| plan.steps.swap(1, 3)),
+        ("another replica", |plan| {
+            if let Step::SendCopy { target: at, .. } = &mut plan.steps[1].step {
+                *at = target("attic");
+            }
+        }),
+    ];
+    let seen = seen(&[1, 2, 3], vec![copy(1), copy(2)], &[3]);
+    let good = decide(&keeping(1), &seen, Missing::Newest);
+    assert_eq!(good.steps.len(), 4, "{:?}", lines(&good));
+    for (what, breakage) in breakages {
+        let mut plan = good.clone();
+        breakage(&mut plan);
+        assert_ne!(check(&plan, &seen), [""; 0], "{what}");
+    }
 }

@@ -7,6 +7,8 @@ use subvault_jobs::driver::chain;
 use subvault_jobs::error::JobError;
 use subvault_jobs::foreign::{self, ForeignSnapshot, Owner};
 use subvault_jobs::observe::{Claim, Sight, look};
+use subvault_jobs::replica::directory::Access;
+use subvault_jobs::replicate::reach;
 use subvault_jobs::setup::Setup;
 use subvault_jobs::timeline::{self, Archived, Moment};
 use subvault_model::monitor::{Event, Monitor};
@@ -111,12 +113,18 @@ fn see(args: &Args, context: &Context) -> Result<(Sight, Foreign), Failure> {
     if !args.subvolumes.is_empty() {
         setup.policy.subvolumes.retain(|s| args.subvolumes.contains(&s.name));
     }
+    let only_copies = args.place.target.as_ref().is_some_and(|name| setup.replica(name).is_some());
+    if only_copies {
+        setup.policy.subvolumes.iter_mut().for_each(|subvolume| subvolume.targets.clear());
+    }
     // Without any target there are snapshots to be shown.
-    let targets: Vec<_> = match setup.targets.is_empty() && args.place.target.is_none() {
+    let targets: Vec<_> = match only_copies || (setup.targets.is_empty() && args.place.target.is_none()) {
         true => Vec::new(),
         false => args.place.configured(&setup)?.iter().map(|t| t.name.clone()).collect(),
     };
     let mut sight = look(&setup, &targets, Claim::No, &context.monitor);
+    let replicas: Vec<TargetName> = args.place.target.iter().cloned().collect();
+    reach(&setup, &replicas, Access::Look, &mut sight, &context.monitor);
     look_further(args, &setup, &targets, &mut sight, context);
     let known =
         |name: &&SubvolumeName| setup.subvolume(name).is_some() || sight.series.keys().any(|(_, of)| of == *name);
@@ -194,11 +202,12 @@ fn describe(lines: &[Line<'_>], sight: &Sight) -> String {
                 continue;
             }
         };
-        let mut streams = moment.streams.iter();
-        table.add_row(row(moment, streams.next()));
-        for more in streams {
-            let [_, _, _, _, archived, stored] = row(moment, Some(more));
-            table.add_row([String::new(), String::new(), String::new(), String::new(), archived, stored]);
+        let streams = moment.streams.iter().map(archived);
+        let copies = moment.copies.iter().map(|target| (format!("{target} copy"), String::new()));
+        let mut places = streams.chain(copies);
+        table.add_row(row(moment, places.next()));
+        for (more, stored) in places {
+            table.add_row([String::new(), String::new(), String::new(), String::new(), more, stored]);
         }
     }
     let mut text = table::text(&table);
@@ -215,19 +224,23 @@ fn describe(lines: &[Line<'_>], sight: &Sight) -> String {
             text.push_str(&format!("{what}: an upload is unfinished; the next `subvault archive` goes on with it\n"));
         }
     }
+    for (target, error) in &sight.reached.away {
+        text.push_str(&format!("away: {target}: {error}\n"));
+    }
     text
 }
 
-fn row(moment: &Moment, stream: Option<&Archived>) -> [String; 6] {
+fn row(moment: &Moment, place: Option<(String, String)>) -> [String; 6] {
     let local = if moment.local { moment.name.to_string() } else { "-".to_owned() };
-    let (archived, stored) = match stream {
-        None => ("-".to_owned(), String::new()),
-        Some(s) => {
-            let broken = s.missing.as_ref().map(|what| format!("  NOT RESTORABLE: {what}")).unwrap_or_default();
-            (format!("{} {} {}.{}{broken}", s.target, s.kind, s.generation, s.sequence), size::size(s.stored_bytes))
-        }
-    };
-    [moment.subvolume.to_string(), size::moment(moment.taken), "subvault".to_owned(), local, archived, stored]
+    let (place, stored) = place.unwrap_or_else(|| ("-".to_owned(), String::new()));
+    [moment.subvolume.to_string(), size::moment(moment.taken), "subvault".to_owned(), local, place, stored]
+}
+
+/// Where a stream is, and how much of the store it takes.
+fn archived(stream: &Archived) -> (String, String) {
+    let broken = stream.missing.as_ref().map(|what| format!("  NOT RESTORABLE: {what}")).unwrap_or_default();
+    let Archived { target, kind, generation, sequence, .. } = stream;
+    (format!("{target} {kind} {generation}.{sequence}{broken}"), size::size(stream.stored_bytes))
 }
 
 fn their_row(subvolume: &SubvolumeName, snapshot: &ForeignSnapshot) -> [String; 6] {

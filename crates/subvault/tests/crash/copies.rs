@@ -137,8 +137,8 @@ fn copies_survive_a_kill_at_every_named_point() {
             .collect();
         kills += at_each(&own, |death| {
             copies.next(LARGE);
-            // Something is left for the points that remove it.
-            assert!(copies.kill_any(&Death::At(if connected { "serve-fed" } else { "copy-fed" }.to_owned())));
+            // Something is left for the points that remove it; the first piece is only the head of the stream.
+            assert!(copies.kill_any(&Death::At(if connected { "serve-fed:3" } else { "copy-fed:3" }.to_owned())));
             let killed = copies.kill_any(death);
             copies.comes_right();
             killed

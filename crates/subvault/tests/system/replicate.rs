@@ -95,6 +95,9 @@ fn a_chain_of_copies_is_what_the_snapshots_are() {
     assert_eq!(kinds.iter().filter(|kind| *kind == "full").count(), 1, "{kinds:?}");
     assert_eq!(disks.copies_are_right(), ROUNDS);
     disks.replicate().expect(0).says(&["Nothing is to be done"]);
+    let listed = disks.world.run(&["list", "--json"]).expect(0).json();
+    assert!(listed.as_array().unwrap().iter().all(|moment| moment["copies"][0] == "usb"), "{listed}");
+    disks.world.run(&["list"]).expect(0).says(&["usb copy"]);
     proved(&format!(
         "a full copy and {} incremental ones of a tree with everything are what the snapshots are",
         ROUNDS - 1
