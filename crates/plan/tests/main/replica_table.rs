@@ -142,7 +142,7 @@ fn a_disk_that_is_away_holds_its_parent_for_so_many_days() {
     assert_eq!(names(&deleted(39)), ["04", "02"]);
     let late = deleted(41);
     assert_eq!(names(&late), ["04", "03", "02"]);
-    assert!(late[1].1.contains("usb was not seen for too long; all of home must be sent there again"), "{late:?}");
+    assert!(late[1].1.contains("usb was not seen for too long: all of home must be sent there again"), "{late:?}");
 }
 
 #[test]

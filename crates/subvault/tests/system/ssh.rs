@@ -43,6 +43,13 @@ impl Net {
         tool(&["ip", "-n", &self.here, "link", "set", "wire", word]);
     }
 
+    /// Loses none any more.
+    fn lose_none(&self) {
+        for name in [&self.here, &self.there] {
+            tool(&["ip", "netns", "exec", name, "nft", "delete table inet loss"]);
+        }
+    }
+
     /// Loses so many packets of a hundred, in both directions.
     fn lose(&self, percent: u32) {
         let rules = format!(
@@ -168,15 +175,18 @@ fn copies_over_ssh_survive_loss_and_a_cut_in_the_middle() {
     remote.net.lose(5);
     remote.replicate().expect(0).says(&["full"]);
     remote.is_copied(&first);
+    remote.net.lose_none();
     // Slow enough that the wire can be cut in the middle.
     let config = fs::read_to_string(remote.world.config()).unwrap();
-    fs::write(remote.world.config(), config.replace("keep = {", "bandwidth = \"4 MiB/s\"\nkeep = {")).unwrap();
-    remote.world.write("large", 60 << 20);
+    fs::write(remote.world.config(), config.replace("keep = {", "bandwidth = \"2 MiB/s\"\nkeep = {")).unwrap();
+    remote.world.write("large", 40 << 20);
     let second = take_snapshot(&remote.world);
     let incoming = remote.copies().join(format!(".incoming.{}", second.file_name().unwrap().to_str().unwrap()));
     let mut command = remote.command(&["replicate"]);
     let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_for("the copy", || incoming.join("large").metadata().is_ok_and(|m| m.len() > 0));
+    wait_for("the copy", || incoming.exists());
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(incoming.exists());
     remote.net.wire("down");
     let output = run.wait_with_output().unwrap();
     let said = |bytes| String::from_utf8(bytes).unwrap();
