@@ -93,7 +93,7 @@ fn timer(enabled: &[&Path]) -> Check {
     if enabled.iter().any(|dir| fs::symlink_metadata(dir.join("subvault.timer")).is_ok()) {
         return Check::good(what);
     }
-    let hint = "`subvault render systemd --to /etc/systemd/system`, then `systemctl enable --now subvault.timer`";
+    let hint = "`subvault render systemd --to /`, then `systemctl enable --now subvault.timer`";
     Check::of(what, Verdict::Advice, "subvault.timer is not enabled", hint)
 }
 

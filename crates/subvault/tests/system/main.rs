@@ -22,6 +22,7 @@ mod machine_tree;
 mod matrix;
 mod memory;
 mod oracle;
+mod readme;
 mod recovery;
 mod replicate;
 mod rollback;

@@ -178,7 +178,11 @@ fn copies_over_ssh_survive_loss_and_a_cut_in_the_middle() {
     remote.net.lose_none();
     // Slow enough that the wire can be cut in the middle.
     let config = fs::read_to_string(remote.world.config()).unwrap();
-    fs::write(remote.world.config(), config.replace("keep = {", "bandwidth = \"2 MiB/s\"\nkeep = {")).unwrap();
+    fs::write(
+        remote.world.config(),
+        config.replace("keep = { newest = 9", "bandwidth = \"2 MiB/s\"\nkeep = { newest = 9"),
+    )
+    .unwrap();
     remote.world.write("large", 40 << 20);
     let second = take_snapshot(&remote.world);
     let incoming = remote.copies().join(format!(".incoming.{}", second.file_name().unwrap().to_str().unwrap()));
