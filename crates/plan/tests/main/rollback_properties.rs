@@ -34,11 +34,10 @@ fn cut_off(pool: &PoolFacts, steps: &[Step]) -> Vec<PoolFacts> {
                 pool.subvolumes.iter_mut().filter(|k| k.uuid == *uuid).for_each(|k| k.read_only = false);
                 pool
             };
-            let before = writable(&now);
-            states.push(before.clone());
-            let mut moved = before;
+            states.push(writable(&now));
+            let mut moved = now.clone();
             apply(&mut moved, step);
-            states.push(moved);
+            states.push(writable(&moved));
         }
         apply(&mut now, step);
         states.push(now.clone());

@@ -140,10 +140,11 @@ pub(crate) fn apply(pool: &mut PoolFacts, step: &Step) {
                     known.path = to.join(&below);
                 }
             }
+            if matches!(step, Step::Move { read_only: true, .. }) {
+                make_read_only(pool, *uuid);
+            }
         }
-        Step::MakeReadOnly { uuid, .. } => {
-            pool.subvolumes.iter_mut().filter(|known| known.uuid == *uuid).for_each(|known| known.read_only = true);
-        }
+        Step::MakeReadOnly { uuid, .. } => make_read_only(pool, *uuid),
         Step::SetDefault { at } => pool.default = pool.at(at.as_path()).unwrap().id,
         Step::Discard { at, uuid } => {
             assert_eq!(pool.at(at.as_path()).map(|known| known.uuid), Some(*uuid));
@@ -153,4 +154,8 @@ pub(crate) fn apply(pool: &mut PoolFacts, step: &Step) {
         Step::MendFstab { .. } | Step::WriteEntry { .. } => {}
     }
     settle(pool);
+}
+
+fn make_read_only(pool: &mut PoolFacts, uuid: SnapshotUuid) {
+    pool.subvolumes.iter_mut().filter(|known| known.uuid == uuid).for_each(|known| known.read_only = true);
 }
