@@ -47,26 +47,37 @@ pub fn compare(from: &Below, source: &Path, to: &Below, target: &Path, not: Opti
         if not == Some(source.as_path()) {
             continue;
         }
+        let is_top = source.as_os_str().is_empty();
         // What stands for a nested subvolume is not what was in it.
-        let Some(wanted) = from.look(&source)?.filter(|found| found.kind != FileKind::Subvolume) else { continue };
+        let wanted = from.look(&source)?.filter(|found| is_top || found.kind != FileKind::Subvolume);
+        let Some(wanted) = wanted.map(|found| if is_top { as_directory(found) } else { found }) else { continue };
         let there = to.look(&target)?;
-        let both = wanted.kind == FileKind::Directory && there.is_some_and(|there| there.kind == FileKind::Directory);
+        let is_met =
+            |there: FileState| there.kind == FileKind::Directory || (is_top && there.kind == FileKind::Subvolume);
+        let both = wanted.kind == FileKind::Directory && there.is_some_and(is_met);
         if both {
             leftovers.extend(to.leftovers(&target)?);
+        }
+        if both || is_top {
             let names = from.names(&source)?;
             open.extend(names.iter().rev().map(|name| (source.join(name), target.join(name))));
         }
-        let is_top = source.as_os_str().is_empty() && both;
         let likeness = match there {
-            Some(there) if !is_top => Some((there, from.compare(&source, to, &target)?)),
+            Some(there) if !(is_top && both) => Some((there, from.compare(&source, to, &target)?)),
             // The top of a subvolume is a subvolume, and stays what it is.
             Some(there) => Some((there, Likeness::Same)),
             None => None,
         };
-        let size = if likeness.is_none() || !both { measure(from, &source, &wanted)? } else { TreeSize::default() };
-        items.push(Item { from: source, to: target, wanted, size, there: likeness, alone: false });
+        let is_whole = (likeness.is_none() && !is_top) || !(both || is_top);
+        let size = if is_whole { measure(from, &source, &wanted)? } else { TreeSize::default() };
+        items.push(Item { from: source, to: target, wanted, size, there: likeness, alone: is_top });
     }
     Ok(Seen { items, leftovers })
+}
+
+/// The top of a subvolume comes back as a directory.
+fn as_directory(top: FileState) -> FileState {
+    FileState { kind: FileKind::Directory, ..top }
 }
 
 /// The directories on the way that are not there.

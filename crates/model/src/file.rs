@@ -74,7 +74,7 @@ impl FileState {
         let same_right = (self.kind, self.inode, self.mode, self.uid, self.gid)
             == (before.kind, before.inode, before.mode, before.uid, before.gid);
         let same_data = (self.size, self.modified) == (before.size, before.modified);
-        same_right && (same_data || self.kind == FileKind::Directory)
+        same_right && (same_data || matches!(self.kind, FileKind::Directory | FileKind::Subvolume))
     }
 
     /// Whether it is the same inode and nothing at all was done to it in between.

@@ -200,6 +200,11 @@ fn our_own_directory_in_the_subvolume_is_left_alone() {
     world.run(&["undo", "home", "--yes"]).expect(0);
     assert_eq!(fs::read(home.join("file")).unwrap(), b"now");
     world.run(&["restore", "home:", "--dry-run"]).expect(0).says(&["already as they were"]);
+    // All of it elsewhere, and without what is ours.
+    let elsewhere = world.dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    world.run(&["restore", "home:", "--to", text(&elsewhere)]).expect(0);
+    assert_eq!(names(&elsewhere.join("home")), ["file"]);
     proved("snapshots and notes that lie inside of a subvolume are not among its changes");
 }
 
