@@ -72,15 +72,14 @@ pub fn run_in(argv: &[OsString], environment: &[(OsString, OsString)], timeout: 
     Err(HostError::because(WHAT, &program, HostErrorKind::TimedOut, hint))
 }
 
-/// Whether a program of this name would be found.
+/// Whether a program of this name would be found in these places, which are those of the variable `PATH`.
 #[must_use]
-pub fn is_there(program: &OsStr) -> bool {
+pub fn is_there(program: &OsStr, places: &OsStr) -> bool {
     let path = Path::new(program);
     if path.components().count() > 1 {
         return path.is_file();
     }
-    let places = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&places).any(|dir| dir.join(path).is_file())
+    std::env::split_paths(places).any(|dir| dir.join(path).is_file())
 }
 
 /// Starts a program that is told something and answers, in a group of its own. Whoever starts it ends it.

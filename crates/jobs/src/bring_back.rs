@@ -68,7 +68,7 @@ pub fn compare(from: &Below, source: &Path, to: &Below, target: &Path, not: Opti
             Some(there) => Some((there, Likeness::Same)),
             None => None,
         };
-        let is_whole = (likeness.is_none() && !is_top) || !(both || is_top);
+        let is_whole = !is_top && (likeness.is_none() || !both);
         let size = if is_whole { measure(from, &source, &wanted)? } else { TreeSize::default() };
         items.push(Item { from: source, to: target, wanted, size, there: likeness, alone: is_top });
     }

@@ -65,9 +65,10 @@ impl Check {
 /// Where systemd looks for what is enabled.
 const ENABLED: [&str; 2] = ["/etc/systemd/system/timers.target.wants", "/run/systemd/system/timers.target.wants"];
 
-/// Checks everything that this machine itself can tell. Targets are looked at by whoever calls this.
+/// Checks everything that this machine itself can tell; programs are looked for in `places`, as the variable `PATH` names
+/// them. Targets are looked at by whoever calls this.
 #[must_use]
-pub fn examine(setup: &Setup) -> Vec<Check> {
+pub fn examine(setup: &Setup, places: &OsStr) -> Vec<Check> {
     let mut checks = vec![timer(&ENABLED.map(Path::new))];
     let mut pools: BTreeMap<PoolUuid, Pool> = BTreeMap::new();
     for subvolume in &setup.subvolumes {
@@ -84,7 +85,7 @@ pub fn examine(setup: &Setup) -> Vec<Check> {
         checks.push(quotas(pool));
         checks.extend(leftovers(pool));
     }
-    checks.extend(hooks(setup));
+    checks.extend(hooks(setup, places));
     checks
 }
 
@@ -177,7 +178,7 @@ fn left_by(path: &Path) -> Option<(&Path, &'static str)> {
     OURS.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, hint)| (path, *hint))
 }
 
-fn hooks(setup: &Setup) -> Vec<Check> {
+fn hooks(setup: &Setup, places: &OsStr) -> Vec<Check> {
     let mut checks = Vec::new();
     match open_hooks::all(&setup.state) {
         Ok(open) => checks.extend(open.iter().map(|open| {
@@ -190,7 +191,7 @@ fn hooks(setup: &Setup) -> Vec<Check> {
         for argv in [&hook.before, &hook.after, &hook.hold] {
             let Some(program) = argv.first() else { continue };
             let what = format!("the hook {name} finds {}", Path::new(program).display());
-            checks.push(if subvault_host::process::is_there(program) {
+            checks.push(if subvault_host::process::is_there(program, places) {
                 Check::good(what)
             } else {
                 Check::of(what, Verdict::Bad, "there is no such program", "install it, or write its whole path")

@@ -28,7 +28,7 @@ pub struct Args {
 /// When there is no configuration that can be read.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let setup = context.setup()?;
-    let mut checks = examine(&setup);
+    let mut checks = examine(&setup, &std::env::var_os("PATH").unwrap_or_default());
     checks.extend(targets(&setup, context));
     context.answer(&checks, || describe(&checks, args.all))?;
     let bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
