@@ -127,7 +127,12 @@ impl Places {
         };
         let Some(after) = after else { return Ok(Now::AsBefore) };
         if let Some(found) = here.as_ref().filter(|found| found.state.is_still(&after.state)) {
-            let back = before.is_some_and(|before| before.path == found.path) && !content && !attributes;
+            let same_name = before.is_none_or(|before| before.path == found.path);
+            let back = match before {
+                Some(_) if !content => same_name && !attributes,
+                // Another file may hold what was there before, as after an undo.
+                _ => same_name && self.is_as_before(&found.path)?,
+            };
             return Ok(if back { Now::AsBefore } else { Now::AsAfter(found.path.clone()) });
         }
         let Some(before) = before else {
@@ -146,15 +151,22 @@ impl Places {
     /// What became of something that is gone.
     fn now_gone(&self, before: &Seen) -> Result<Now, JobError> {
         let Some(there) = self.now.look(&before.path)? else { return Ok(Now::AsAfter(before.path.clone())) };
+        if self.is_as_before(&before.path)? {
+            return Ok(Now::AsBefore);
+        }
         // Something else has the name since, which is another change.
         let same_as_after = self.after.look(&before.path)?.is_some_and(|after| after.inode == there.inode);
         if same_as_after && there.inode != before.state.inode {
             return Ok(Now::AsAfter(before.path.clone()));
         }
-        match self.before.compare(&before.path, &self.now, &before.path)? {
-            Likeness::Same => Ok(Now::AsBefore),
-            _ => Ok(Now::Otherwise(Some(there))),
-        }
+        Ok(Now::Otherwise(Some(there)))
+    }
+
+    /// Whether what is there now is what was there before, be it the same file or another one. Of a directory this is said
+    /// of itself alone: what is in it has lines of its own.
+    fn is_as_before(&self, path: &Path) -> Result<bool, JobError> {
+        let is_there = self.before.look(path)?.is_some() && self.now.look(path)?.is_some();
+        Ok(is_there && self.before.compare(path, &self.now, path)? == Likeness::Same)
     }
 
     /// Where something is now: where it was, or, by its number, elsewhere.

@@ -88,7 +88,7 @@ pub fn plan(changes: &[Change], force: bool, keep: &SnapshotName) -> Undo {
             Settled::Conflict(conflict) => undo.conflicts.push(conflict),
         }
     }
-    let mut names = Names { changes, todo: &todo, moved: Vec::new(), steps: Vec::new() };
+    let mut names = Names { changes, todo: &todo, moved: Vec::new(), in_place: Vec::new(), steps: Vec::new() };
     names.remove_files();
     names.bring_names_back();
     names.remove_directories();
@@ -172,7 +172,17 @@ struct Names<'a> {
     todo: &'a [Task<'a>],
     /// Names that were given back, and whether what was there got the other one.
     moved: Vec<(PathBuf, PathBuf, bool)>,
+    /// Directories that were made where one was that is gone: they stay in its place.
+    in_place: Vec<InPlace<'a>>,
     steps: Vec<FileStep>,
+}
+
+/// A directory that takes the place of one that is gone.
+struct InPlace<'a> {
+    gone: &'a Seen,
+    made: &'a Seen,
+    /// Where both belong.
+    at: PathBuf,
 }
 
 impl<'a> Names<'a> {
@@ -213,15 +223,25 @@ impl<'a> Names<'a> {
         let stay = todo.iter().filter_map(Task::stays).map(|(before, there)| (before, Some(there)));
         let come = todo.iter().filter_map(Task::comes).filter(|seen| is_directory(seen));
         let shells = come.filter(|seen| self.is_shell(&seen.path)).chain(self.missing_above());
-        let mut tasks: Vec<(&Seen, Option<&Seen>)> = stay.chain(shells.map(|seen| (seen, None))).collect();
+        let mut tasks: Vec<(&'a Seen, Option<&Seen>)> = stay.chain(shells.map(|seen| (seen, None))).collect();
         tasks.sort_by(|one, other| one.0.path.cmp(&other.0.path));
         for (before, there) in tasks {
             if let Some(there) = there {
                 self.give_name_back(before, there);
             } else {
-                let (from, to) = (before.path.clone(), self.goal(&before.path));
-                self.steps.push(FileStep::MakeDirectory { from, to });
+                self.make_shell(before);
             }
+        }
+    }
+
+    /// A directory that is gone comes back, or one that was made in its place stays there.
+    fn make_shell(&mut self, gone: &'a Seen) {
+        let todo: &'a [Task<'a>] = self.todo;
+        let to = self.goal(&gone.path);
+        let plain = |seen: &&Seen| seen.state.kind == FileKind::Directory && self.current(&seen.path) == to;
+        match todo.iter().filter_map(Task::goes).find(plain) {
+            Some(made) if gone.state.kind == FileKind::Directory => self.in_place.push(InPlace { gone, made, at: to }),
+            _ => self.steps.push(FileStep::MakeDirectory { from: gone.path.clone(), to }),
         }
     }
 
@@ -269,7 +289,8 @@ impl<'a> Names<'a> {
 
     /// Directories that were made, those inside first.
     fn remove_directories(&mut self) {
-        let made = self.todo.iter().filter_map(Task::goes).filter(|seen| is_directory(seen));
+        let stays = |seen: &Seen| self.in_place.iter().any(|other| other.made.path == seen.path);
+        let made = self.todo.iter().filter_map(Task::goes).filter(|seen| is_directory(seen) && !stays(seen));
         let mut made: Vec<(PathBuf, FileState)> = made.map(|seen| (self.current(&seen.path), seen.state)).collect();
         made.sort_by(|one, other| other.0.cmp(&one.0));
         self.steps.extend(made.into_iter().map(|(path, there)| FileStep::Remove { path, there }));
@@ -322,6 +343,11 @@ impl<'a> Names<'a> {
                 FileStep::SetAttributes { from, to, there: there.state }
             })
             .collect();
+        set.extend(self.in_place.iter().map(|InPlace { gone, made, at }| FileStep::SetAttributes {
+            from: gone.path.clone(),
+            to: at.clone(),
+            there: made.state,
+        }));
         set.sort_by(|one, other| other.path().cmp(one.path()));
         self.steps.extend(set);
     }
