@@ -6,12 +6,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use subvault_host::lock::RunLock;
+use subvault_host::lock::{LockError, RunLock};
 use subvault_host::pool::Pool;
 use subvault_host::receive::{ReceiveError, ReceiveSettings, Receiver, These};
 use subvault_host::subvolume::{Subvolume, SubvolumeInfo};
-use subvault_host::{HostErrorKind, identity};
+use subvault_host::{HostErrorKind, clock, identity};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::crash;
 use subvault_model::ids::{PoolUuid, SnapshotUuid};
@@ -26,6 +27,9 @@ use crate::error::JobError;
 
 /// The file that is locked while somebody works in a host's directory.
 const LOCK: &str = ".subvault.lock";
+/// How long it is waited for, and how often it is tried.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// Threads that write files while the stream is read, at most.
 const THREADS_MAX: usize = 4;
 
@@ -72,8 +76,7 @@ impl DirectoryReplica {
             Access::Look => None,
             Access::Change => {
                 make_directory(&top)?;
-                let lock = RunLock::acquire(&top.join(LOCK), command);
-                Some(lock.map_err(|error| JobError::InUse { source: Box::new(error) })?)
+                Some(lock(&top.join(LOCK), command)?)
             }
         };
         Ok(Self { top, pool, _lock: lock })
@@ -261,6 +264,17 @@ impl Replica for DirectoryReplica {
         Subvolume::delete(&self.directory(subvolume), OsStr::new(&name.to_string()), uuid)?;
         crash::point("copy-deleted");
         Ok(())
+    }
+}
+
+/// Takes the lock. Whoever serves a machine that has died holds it until he has noticed, and removed what is half done.
+fn lock(path: &Path, command: &str) -> Result<RunLock, JobError> {
+    let deadline = clock::monotonic() + LOCK_PATIENCE;
+    loop {
+        match RunLock::acquire(path, command) {
+            Err(LockError::Held { .. }) if clock::monotonic() < deadline => std::thread::sleep(LOCK_PAUSE),
+            other => return other.map_err(|error| JobError::InUse { source: Box::new(error) }),
+        }
     }
 }
 
