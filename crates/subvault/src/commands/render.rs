@@ -9,10 +9,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use subvault_jobs::setup::{Location, Setup};
+use subvault_jobs::replica::attach::ReplicaPlace;
+use subvault_jobs::setup::{Location, ReplicaSetup, Setup};
 use subvault_plan::calendar::Calendar;
 use subvault_render::file::{MARK, RenderedFile};
-use subvault_render::systemd::{self, Wanted};
+use subvault_render::systemd::{self, Disk, DiskIdentity, Wanted};
 
 use crate::config::{self, Document};
 use crate::context::Context;
@@ -181,10 +182,10 @@ fn wanted(context: &Context, document: &Document, setup: &Setup, program: PathBu
         writes: writes(setup),
         wake: wake(setup),
         zone: document.config.host.time_zone.as_ref().map(|zone| zone.get_ref().clone()),
-        disks: Vec::new(),
+        disks: disks(setup),
         credentials: credentials(document, &config),
         config: (!usual).then_some(config),
-        network: setup.targets.iter().any(|target| matches!(target.location, Location::S3(_))),
+        network: network(setup),
         hooks: !setup.hooks.is_empty(),
     }
 }
@@ -196,15 +197,36 @@ fn writes(setup: &Setup) -> Vec<PathBuf> {
         Location::Directory(directory) => Some(directory.as_path()),
         Location::S3(_) => None,
     });
-    let all = snapshots.chain(stores).chain([setup.state.as_path()]);
+    let copies = setup.replicas.iter().filter_map(|replica| match &replica.place {
+        ReplicaPlace::Directory(directory) => Some(directory.as_path()),
+        ReplicaPlace::Disk { .. } | ReplicaPlace::Host { .. } => None,
+    });
+    let all = snapshots.chain(stores).chain(copies).chain([setup.state.as_path()]);
     all.map(Path::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The disks that come and go.
+fn disks(setup: &Setup) -> Vec<Disk> {
+    let of = |replica: &ReplicaSetup| {
+        let ReplicaPlace::Disk { uuid, luks, .. } = &replica.place else { return None };
+        // Inside of a container, the pool is there only after we have opened it.
+        let container = luks.as_ref().map(|luks| DiskIdentity::Luks(luks.uuid.clone()));
+        Some(Disk { target: replica.name.clone(), identity: container.unwrap_or(DiskIdentity::Pool(*uuid)) })
+    };
+    setup.replicas.iter().filter_map(of).collect()
+}
+
+fn network(setup: &Setup) -> bool {
+    setup.targets.iter().any(|target| matches!(target.location, Location::S3(_)))
+        || setup.replicas.iter().any(|replica| matches!(replica.place, ReplicaPlace::Host { .. }))
 }
 
 /// Every calendar event that a run would find something due by.
 fn wake(setup: &Setup) -> Vec<Calendar> {
     let snapshots = setup.policy.subvolumes.iter().filter_map(|subvolume| subvolume.schedule.clone());
     let sends = setup.policy.targets.values().filter_map(|target| target.schedule.clone());
-    snapshots.chain(sends).collect()
+    let copies = setup.policy.replicas.values().filter_map(|replica| replica.schedule.clone());
+    snapshots.chain(sends).chain(copies).collect()
 }
 
 /// The credentials that are named without a directory: the service manager reads them from beside the configuration.

@@ -16,6 +16,11 @@ volume POOL
   rate_limit 10m
   subvolume home
     target raw STORE
+    target POOL/copies
+      target_preserve_min 1d
+    target ssh://far.example:2222/copies
+      ssh_identity /root/.ssh/copies
+      ssh_user no
   subvolume other
     snapshot_create no
     target raw STORE
@@ -64,17 +69,30 @@ fn what_snapper_wrote_itself_is_imported() {
 /// What systemd and udev are given is made from the configuration, kept when it was changed by hand, and verified.
 #[test]
 fn units_are_written_once_and_kept_when_they_are_changed() {
-    let world = World::with_directory(256);
+    let world = World::new(256);
+    let (pool, luks) = ("5f0c5d63-7a7e-4f4b-9d0e-0c1a58a2f001", "c1a58a2f-7a7e-4f4b-9d0e-5f0c5d630002");
+    let disk = |name: &str, more: &str| {
+        format!("[[target]]\nname = \"{name}\"\n[target.btrfs]\ndirectory = \"copies\"\nuuid = \"{pool}\"\n{more}\n")
+    };
+    let safe =
+        disk("safe", &format!("luks = {{ uuid = \"{luks}\", key_file = \"/etc/key\" }}")).replace("copies", "sealed");
+    world.configure(&(disk("usb", "") + &safe));
     let root = world.dir.path().join("root");
     let to = ["render", "systemd", "--program", "/bin/true", "--to", text(&root)];
     world.run(&[&to[..], &["--dry-run"]].concat()).expect(0).says(&["would write"]);
     assert!(!root.exists());
     world.run(&to).expect(0).says(&["wrote", "subvault.timer", "daemon-reload"]);
     world.run(&to).expect(0).says(&["unchanged"]);
+    let rules = fs::read_to_string(root.join("etc/udev/rules.d/90-subvault.rules")).unwrap();
+    assert!(rules.contains(pool) && rules.contains("subvault-replicate@usb.service"), "{rules}");
+    assert!(rules.contains(luks) && rules.contains("subvault-replicate@safe.service"), "{rules}");
     let units = root.join("etc/systemd/system");
     let mut verify = Command::new("systemd-analyze");
     verify.args(["verify", "--man=no", "--recursive-errors=no"]);
-    let verified = finish(verify.arg(units.join("subvault.service")).arg(units.join("subvault.timer"))).expect(0);
+    let verified = finish(
+        verify.args(["subvault.service", "subvault.timer", "subvault-replicate@.service"].map(|u| units.join(u))),
+    )
+    .expect(0);
     assert!(verified.err.is_empty(), "{}", verified.err);
     let timer = units.join("subvault.timer");
     let changed = fs::read_to_string(&timer).unwrap().split_once('\n').unwrap().1.to_owned();
