@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Boots a machine of the laboratory: User-mode Linux as a process, in a process namespace of its own, so that it ends all
-# at once, as by a power cut, when this is killed. What it mounts is seen by nobody else and goes with it.
+# at once, as by a power cut, when this is killed. What it mounts is seen by nobody else and goes with it; what is unmounted
+# outside, where it is shared, is unmounted for it as well.
 #
 #   boot.sh LAB SHARE SECONDS [ARGUMENT OF THE KERNEL …]
 #
@@ -15,7 +16,7 @@ rm -f "$share/root.cow"
 rm -rf "$share/console"
 mkdir -p "$share/console"
 # shellcheck disable=SC2016 # the inner shell expands them
-exec setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child bash -c '
+exec setpriv --pdeathsig KILL unshare --mount --propagation slave --pid --fork --kill-child bash -c '
     set -e
     lab=$1 share=$2 seconds=$3
     shift 3

@@ -71,6 +71,9 @@ pub(crate) fn on_disk_from<T>(image: &Path, offset: u64, look: impl FnOnce(&Path
 }
 
 /// A disk that is mounted here until it is dropped.
+///
+/// A machine that is booted meanwhile, by another test, gets a copy of all mounts. In a shared place it loses them together
+/// with us; or the disk would stay mounted there.
 struct Mounted {
     device: String,
     dir: TempDir,
@@ -82,6 +85,9 @@ impl Mounted {
         let offset = offset.to_string();
         let device = tool(&["losetup", "-f", "--show", "-o", &offset, text(image)]).trim().to_owned();
         let mounted = Self { device, dir };
+        tool(&["mount", "--bind", text(mounted.dir.path()), text(mounted.dir.path())]);
+        tool(&["mount", "--make-private", text(mounted.dir.path())]);
+        tool(&["mount", "--make-shared", text(mounted.dir.path())]);
         fs::create_dir(mounted.point()).unwrap();
         tool(&["mount", &mounted.device, text(&mounted.point())]);
         mounted
@@ -98,6 +104,7 @@ impl Drop for Mounted {
             let _ = Command::new(args[0]).args(&args[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
         };
         quiet(&["umount", text(&self.point())]);
+        quiet(&["umount", text(self.dir.path())]);
         // Or the kernel takes the disk, which the machine changes, for one that it knows.
         quiet(&["btrfs", "device", "scan", "--forget", &self.device]);
         quiet(&["losetup", "-d", &self.device]);
