@@ -9,13 +9,13 @@ use std::fs;
 use crate::machine::{Init, Machine};
 use crate::pool::{DISKS, machine, on_disk, on_disk_from};
 use crate::store::{Seen, objects_in};
-use crate::world::{noise, proved, tool, wait_for};
+use crate::world::{noise, proved, text, tool, wait_for};
 
 /// The disk that is plugged in.
-const STICK: &str = "stick.img";
-const UUID: &str = "5b7d2e57-0000-4000-8000-000000000001";
+pub(crate) const STICK: &str = "stick.img";
+pub(crate) const UUID: &str = "5b7d2e57-0000-4000-8000-000000000001";
 /// Where the filesystem begins on a disk that is reached through device-mapper, so that the disk itself shows none.
-const OFFSET: u64 = 1 << 20;
+pub(crate) const OFFSET: u64 = 1 << 20;
 const MIB: u64 = 1024;
 
 /// What the user has to have set up: a rule, and a service that it starts.
@@ -42,14 +42,19 @@ echo $code >> /host/codes
 exit $code
 "#;
 
+/// Makes the disk, with a Btrfs that begins so far into it.
+pub(crate) fn new_stick(machine: &Machine, offset: u64) {
+    let stick = machine.new_disk(STICK, MIB);
+    let device = tool(&["losetup", "-f", "--show", "-o", &offset.to_string(), text(&stick)]);
+    tool(&["mkfs.btrfs", "-q", "-U", UUID, device.trim()]);
+    tool(&["losetup", "-d", device.trim()]);
+}
+
 /// A machine with systemd that is set up and has not seen the disk yet.
 fn ready(lines: &str, offset: u64) -> Machine {
     let mut machine = machine(3, lines);
-    let stick = machine.new_disk(STICK, MIB);
-    let device = tool(&["losetup", "-f", "--show", "-o", &offset.to_string(), stick.to_str().unwrap()]);
-    tool(&["mkfs.btrfs", "-q", "-U", UUID, device.trim()]);
-    tool(&["losetup", "-d", device.trim()]);
-    on_disk_from(&stick, offset, |disk| fs::create_dir(disk.join("vault")).unwrap());
+    new_stick(&machine, offset);
+    on_disk_from(&machine.shared(STICK), offset, |disk| fs::create_dir(disk.join("vault")).unwrap());
     fs::write(machine.shared("to-stick.sh"), SERVICE.replace("@UUID@", UUID)).unwrap();
     machine.boot(Init::Systemd, &DISKS[..1]);
     machine.must(&format!("chmod 755 /host/to-stick.sh\n{}", SET_UP.replace("@UUID@", UUID)));
@@ -57,10 +62,23 @@ fn ready(lines: &str, offset: u64) -> Machine {
 }
 
 /// How the service ended each time, once it did so often.
-fn codes(machine: &Machine, times: usize) -> Vec<String> {
+pub(crate) fn codes(machine: &Machine, times: usize) -> Vec<String> {
     let read = || fs::read_to_string(machine.shared("codes")).unwrap_or_default();
     wait_for("the service that udev starts", || read().lines().count() >= times);
     read().lines().map(str::to_owned).collect()
+}
+
+/// What plugs the disk in through device-mapper, once `/dev/ubdc` is there, and what pulls it out.
+pub(crate) fn through_mapper() -> (String, String) {
+    let sectors = ((MIB << 20) - OFFSET) / 512;
+    (
+        format!("dmsetup create stick --table '0 {sectors} linear /dev/ubdc {}'\n", OFFSET / 512),
+        format!(
+            "dmsetup suspend --noflush --nolockfs stick
+            dmsetup load stick --table '0 {sectors} error'
+            dmsetup resume stick\n"
+        ),
+    )
 }
 
 fn manifests(machine: &Machine, offset: u64) -> usize {
@@ -94,15 +112,12 @@ fn a_disk_that_is_plugged_in_gets_its_archive() {
 fn a_disk_that_is_pulled_out_while_archiving_is_finished_when_it_is_back() {
     let mut machine = ready("chunk_size = \"8 MiB\"\nbandwidth = \"4 MiB/s\"\n", OFFSET);
     machine.plug('c', STICK);
-    let sectors = (MIB << 20).saturating_sub(OFFSET) / 512;
-    let plug = format!("dmsetup create stick --table '0 {sectors} linear /dev/ubdc {}'", OFFSET / 512);
+    let (plug, pull) = through_mapper();
     fs::write(machine.shared("noise"), noise(48 << 20, 1)).unwrap();
     machine.must(&format!(
         "modprobe dm-mod; cp /host/noise /pool/home/; {plug}
         until [ \"$(cat /pool/state/journal/disk/home.jsonl 2>/dev/null | wc -l)\" -ge 2 ]; do sleep 0.1; done
-        dmsetup suspend --noflush --nolockfs stick
-        dmsetup load stick --table '0 {sectors} error'
-        dmsetup resume stick"
+        {pull}"
     ));
     let first = codes(&machine, 1);
     assert_ne!(first, ["0"], "it came through before the disk was pulled out");

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// How long one boot may last in all.
 const SECONDS: &str = "280";
 /// What every script begins with.
-const PREAMBLE: &str = "set -eu\nexport SUBVAULT_CONFIG=/host/subvault.toml TZ=UTC HOME=/root\n";
+const PREAMBLE: &str = "set -euE\ntrap 'echo \"failed: $BASH_COMMAND\" >&2' ERR\nexport SUBVAULT_CONFIG=/host/subvault.toml TZ=UTC HOME=/root\n";
 
 /// Where the kernel and the root image are; made when they are missing.
 static LAB: LazyLock<PathBuf> = LazyLock::new(|| {

@@ -14,6 +14,7 @@ mod machine;
 mod oracle;
 mod pool;
 mod power;
+mod replicas;
 mod smoke;
 #[expect(dead_code, reason = "shared with the crash tests, which use more of it")]
 #[path = "../crash/store.rs"]
