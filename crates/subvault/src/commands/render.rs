@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use subvault_jobs::replica::attach::ReplicaPlace;
 use subvault_jobs::setup::{Location, ReplicaSetup, Setup};
-use subvault_jobs::setup::{Location, Setup};
 use subvault_plan::calendar::Calendar;
 use subvault_render::file::{MARK, RenderedFile};
 use subvault_render::systemd::{self, Disk, DiskIdentity, Wanted};
@@ -187,8 +186,6 @@ fn wanted(context: &Context, document: &Document, setup: &Setup, program: PathBu
         credentials: credentials(document, &config),
         config: (!usual).then_some(config),
         network: network(setup),
-        network: setup.targets.iter().any(|target| matches!(target.location, Location::S3(_)))
-            || setup.replicas.iter().any(|replica| matches!(replica.place, ReplicaPlace::Host { .. })),
         hooks: !setup.hooks.is_empty(),
     }
 }
@@ -222,16 +219,6 @@ fn disks(setup: &Setup) -> Vec<Disk> {
 fn network(setup: &Setup) -> bool {
     setup.targets.iter().any(|target| matches!(target.location, Location::S3(_)))
         || setup.replicas.iter().any(|replica| matches!(replica.place, ReplicaPlace::Host { .. }))
-/// The disks that get their copies as soon as they are plugged in. An encrypted one shows the uuid of its header alone.
-    let known = setup.replicas.iter().filter_map(|replica| {
-        let identity = match &replica.place {
-            ReplicaPlace::Disk { luks: Some(luks), .. } => DiskIdentity::Luks(luks.uuid.parse().ok()?),
-            ReplicaPlace::Disk { uuid, luks: None, .. } => DiskIdentity::Pool(*uuid),
-            ReplicaPlace::Directory(_) | ReplicaPlace::Host { .. } => return None,
-        };
-        Some(Disk { target: replica.name.clone(), identity })
-    });
-    known.collect()
 }
 
 /// Every calendar event that a run would find something due by.
