@@ -8,6 +8,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{CWD, RenameFlags};
 use subvault_host::send::{Protocol, SendSettings, send};
@@ -213,7 +214,8 @@ fn check_changes(changes: &[Change], old: &Walked, new: &Walked) {
         let names = before.xattrs.keys().chain(after.xattrs.keys()).cloned();
         let differ: BTreeSet<Vec<u8>> = names.filter(|name| name != capability && differs(name)).collect();
         assert_eq!(told, differ, "attributes of {at}: {change:?}");
-        if change.is_some_and(|change| change.what == What::Changed) {
+        // What is written again as it was is written all the same; its times may be of the same tick of the clock.
+        if change.is_some_and(|change| change.what == What::Changed) && content.written == 0 {
             assert!(before != *after, "{at}: nothing has changed: {change:?}");
         }
     }
@@ -249,6 +251,8 @@ fn try_seed(pool: &LoopPool, seed: u64) -> usize {
     churn(source.path(), &mut dice, 60);
     let take = |kind: &str| snapshot::take(&source, &pool.path(), name(kind).as_ref()).unwrap().0;
     let first = take("first");
+    // Times tell what is changed from now on from what was changed before: the clock of files ticks every few milliseconds.
+    std::thread::sleep(Duration::from_millis(20));
     change(source.path(), &mut dice);
     let second = take("second");
     let mut listings = 0;
