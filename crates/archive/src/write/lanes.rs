@@ -255,6 +255,11 @@ impl Lane<'_> {
         Ok(())
     }
 
+    /// Whether the store has an object of this length for a chunk.
+    fn is_stored(&self, chunk: u32, bytes: ByteSize) -> Result<bool, ArchiveError> {
+        Ok(self.job.store.head(&chunk_key(self.job, chunk))?.is_some_and(|found| found.size == bytes.get()))
+    }
+
     /// Notes a part that is stored, and completes its chunk if it was the last one to arrive.
     fn note(&self, part: Part, unit: Hash256, tag: Option<PartTag>, put: bool) -> Result<(), ArchiveError> {
         let mut shared = self.lock()?;
@@ -279,8 +284,14 @@ impl Lane<'_> {
         let complete = !put && progress.stored_before.is_none();
         if let (true, Some(id)) = (complete, progress.upload.clone()) {
             let tags: Vec<(u32, PartTag)> = progress.tags.iter().map(|(n, t)| (*n, t.clone())).collect();
-            let completed = self.job.store.complete_upload(&id, &tags, end.bytes.get(), &Create::IfAbsent);
-            completed.map_err(|e| self.or_gone(e))?;
+            match self.job.store.complete_upload(&id, &tags, end.bytes.get(), &Create::IfAbsent) {
+                // An earlier run completed it, and a power cut took what it noted of that. The key is this attempt's alone,
+                // and each part was compared with what was intended then.
+                Err(e) if e.kind() == StoreErrorKind::AlreadyExists && self.is_stored(part.chunk, end.bytes)? => {
+                    self.job.store.abort_upload(&id)?;
+                }
+                completed => drop(completed.map_err(|e| self.or_gone(e))?),
+            }
             crash::point("chunk-completed");
         }
         if let (true, Some(journal)) = (complete, &mut upload.journal) {

@@ -171,3 +171,23 @@ fn a_bucket_that_denies_what_it_lists_loses_nothing() {
     assert_eq!(fake.keys(), before);
     world.run(&["verify", "--all"]).expect(0);
 }
+
+/// What a run notes of an upload is not on disk before the next part is announced; an object is, once it is complete.
+#[test]
+fn a_chunk_that_was_completed_and_not_noted_is_taken_up() {
+    let world = World::with_directory(256);
+    world.write("large", 12 << 20);
+    let died = crate::world::subvault_with(&world.config(), &["archive"], &[("SUBVAULT_CRASH_AT", "chunk-completed")]);
+    assert!(!matches!(died.code, Some(0..=5)), "{}", died.err);
+    let journal = world.state().join("journal/disk/home.jsonl");
+    let noted = fs::read_to_string(&journal).unwrap();
+    let lost = |line: &&str| !line.contains("upload_begun") && !line.contains("part_stored");
+    let kept: Vec<&str> = noted.lines().filter(lost).collect();
+    assert!(kept.len() < noted.lines().count(), "{noted}");
+    fs::write(&journal, kept.join("\n") + "\n").unwrap();
+    world.archive();
+    world.run(&["verify", "--all"]).expect(0);
+    assert!(!journal.exists());
+    world.run(&["gc"]).expect(0);
+    proved("a chunk that was completed before a power cut took the note of it is taken up by the rerun");
+}
