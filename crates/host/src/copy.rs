@@ -12,6 +12,7 @@ mod compare;
 mod content;
 mod names;
 mod remove;
+mod stream;
 mod temporary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ use subvault_model::file::{FileKind, FileState, shown};
 use subvault_model::monitor::Monitor;
 
 pub use below::Below;
+pub use stream::stream_path;
 
 use crate::error::{HostError, HostErrorKind, Result};
 use attributes::Lost;

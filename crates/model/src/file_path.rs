@@ -3,9 +3,12 @@
 //! Invariant: both ways are lossless. `\\` is a backslash and `\xff` a byte that is not UTF-8; for people, what cannot
 //! be seen or would move the cursor is written as `\n` or `\u{202e}` as well. Pure.
 
+use std::ffi::OsStr;
 use std::fmt::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A path below the top of a subvolume, without a slash at the front; the top itself is empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +25,12 @@ impl FilePath {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// As the system takes it.
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.0))
     }
 
     /// Whether it is `directory` or lies below it.
@@ -72,6 +81,39 @@ impl Serialize for FilePath {
     }
 }
 
+/// Reads what `Serialize` wrote.
+impl<'de> Deserialize<'de> for FilePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = unwritten(text.as_bytes());
+        bytes.map(Self).ok_or_else(|| serde::de::Error::custom("a backslash with neither a backslash nor a byte after it"))
+    }
+}
+
+/// The bytes that were written so.
+fn unwritten(mut text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    loop {
+        text = match text {
+            [] => return Some(bytes),
+            [b'\\', b'\\', rest @ ..] => {
+                bytes.push(b'\\');
+                rest
+            }
+            [b'\\', b'x', high, low, rest @ ..] => {
+                let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                bytes.push(digit(*high)? << 4 | digit(*low)?);
+                rest
+            }
+            [b'\\', ..] => return None,
+            [byte, rest @ ..] => {
+                bytes.push(*byte);
+                rest
+            }
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +132,10 @@ mod tests {
             let path = FilePath::new(bytes);
             assert_eq!(path.to_string(), shown);
             assert_eq!(serde_json::to_string(&path).unwrap(), json);
+            assert_eq!(serde_json::from_str::<FilePath>(json).unwrap(), path);
+        }
+        for broken in [r#""\\""#, r#""\\x1""#, r#""\\xg0""#, r#""\\n""#] {
+            assert!(serde_json::from_str::<FilePath>(broken).is_err(), "{broken}");
         }
     }
 

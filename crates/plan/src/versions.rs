@@ -17,6 +17,10 @@ use subvault_model::ids::{ParentUuid, SnapshotUuid};
 pub enum PlaceKind {
     /// A snapshot on the pool.
     Local,
+    /// A copy on another Btrfs of this machine.
+    Disk,
+    /// A copy on another machine.
+    Host,
     /// An archived stream: all of it must be fetched.
     Archive,
 }

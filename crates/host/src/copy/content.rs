@@ -49,7 +49,7 @@ pub(super) fn bring(from: BorrowedFd<'_>, into: BorrowedFd<'_>, length: u64, mon
 }
 
 /// The next stretch of data at or after `at`; `None` when only a hole is left.
-fn data_from(file: BorrowedFd<'_>, at: u64, length: u64) -> Result<Option<std::ops::Range<u64>>> {
+pub(super) fn data_from(file: BorrowedFd<'_>, at: u64, length: u64) -> Result<Option<std::ops::Range<u64>>> {
     if at >= length {
         return Ok(None);
     }
@@ -114,7 +114,7 @@ fn by_hand(from: BorrowedFd<'_>, into: BorrowedFd<'_>, at: u64, want: usize) -> 
 }
 
 /// Reads until the buffer is full or the file ends.
-fn fill(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize> {
+pub(super) fn fill(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> Result<usize> {
     let mut got = 0;
     while got < buffer.len() {
         match rustix::io::pread(file, &mut buffer[got..], at + got as u64) {

@@ -8,6 +8,7 @@ mod digests;
 mod hostile;
 mod locks;
 mod oracle;
+mod path_streams;
 mod pools;
 mod receiving;
 mod sending;
