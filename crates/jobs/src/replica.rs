@@ -16,6 +16,9 @@ mod wire;
 
 use serde::{Deserialize, Serialize};
 use subvault_host::send::SendStream;
+use subvault_host::subvolume::Subvolume;
+use subvault_model::file::FileState;
+use subvault_model::file_path::FilePath;
 use subvault_model::ids::{ReceivedUuid, SnapshotUuid};
 use subvault_model::monitor::Monitor;
 use subvault_model::names::{SnapshotName, SubvolumeName};
@@ -23,6 +26,7 @@ use subvault_model::replica::{ReplicaCopy, UnfinishedCopy};
 
 use crate::error::JobError;
 pub use pump::Throttle;
+pub(crate) use pump::{Intake, as_stored, send_whole};
 
 /// How the names of what is being received begin.
 pub const INCOMING: &str = ".incoming.";
@@ -60,6 +64,29 @@ pub struct Order {
     pub sources: Vec<CopySource>,
 }
 
+/// What is to come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extract {
+    /// Out of which copy.
+    pub copy: CopySource,
+    /// Only what is at this path in it; `None`: all.
+    pub path: Option<FilePath>,
+    /// Another copy, of which the one who asks has the original: only the difference to it is sent.
+    pub parent: Option<CopySource>,
+}
+
+/// A copy, and what it has at a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// The copy.
+    pub copy: ReplicaCopy,
+    /// What is there.
+    pub state: Option<FileState>,
+}
+
+/// Takes a stream, piece by piece.
+pub type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), JobError> + 'a;
+
 /// A stream on its way, and who watches it.
 pub struct Delivery<'a> {
     /// The stream.
@@ -77,6 +104,24 @@ pub trait Replica: Send {
     /// # Errors
     /// When it cannot be told.
     fn look(&mut self, subvolume: &SubvolumeName) -> Result<Inventory, JobError>;
+
+    /// The copies of a subvolume that nothing has changed, and what each has at a path.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    fn look_inside(&mut self, subvolume: &SubvolumeName, path: &FilePath) -> Result<Vec<Holding>, JobError>;
+
+    /// Opens a copy; `None` if it is on another machine.
+    ///
+    /// # Errors
+    /// When it is another one by now, or was changed.
+    fn open(&self, copy: &CopySource) -> Result<Option<Subvolume>, JobError>;
+
+    /// Sends something back.
+    ///
+    /// # Errors
+    /// When it could not be done, or the sink does not want more; what came until then is of no use.
+    fn send(&mut self, wanted: &Extract, sink: &mut Sink<'_>) -> Result<(), JobError>;
 
     /// Receives a copy: its identity, and the bytes that it took.
     ///

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::Value;
-use subvault_host::send::{Protocol, SendSettings, send, supported_protocol};
+use subvault_host::send::send;
 use subvault_host::subvolume::Subvolume;
 use subvault_host::{HostErrorKind, clock};
 use subvault_model::bytesize::ByteSize;
@@ -24,7 +24,7 @@ use crate::observe::Sight;
 use crate::replica::attach::{Attached, attach};
 use crate::replica::directory::Access;
 use crate::replica::record::{self, LastSeen};
-use crate::replica::{CopySource, Delivery, Inventory, Order, Throttle};
+use crate::replica::{CopySource, Delivery, Inventory, Order, Throttle, as_stored};
 use crate::setup::{ReplicaSetup, Setup};
 use crate::snapshot;
 
@@ -256,10 +256,8 @@ impl<'a> Replicator<'a> {
     }
 
     fn send_once(&self, subject: &Subject<'_>) -> Result<(SnapshotUuid, u64), JobError> {
-        let protocol = supported_protocol();
-        let settings = SendSettings { protocol, compressed: protocol >= Protocol::V2, no_data: false };
         let sources: Vec<&Subvolume> = subject.clone_sources.iter().collect();
-        let stream = send(&subject.snapshot, subject.parent.as_ref(), &sources, settings)?;
+        let stream = send(&subject.snapshot, subject.parent.as_ref(), &sources, as_stored())?;
         let throttle = Throttle::new(subject.replica.bandwidth);
         let delivery = Delivery { stream, throttle, monitor: self.monitor };
         let mut attached = self.attached(&subject.replica.name)?.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,7 +7,7 @@
 //! directory.) The last one is renamed to its place as the very last act, so a restore is done when that is there.
 //! No byte reaches the receiver before the unit it is in was verified.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use subvault_archive::read::{ReadError, ReadJob, read_stream};
 use subvault_host::receive::{ReceiveError, ReceiveSettings, Receiver, These};
 use subvault_host::subvolume::Subvolume;
 use subvault_host::tree_digest::Labels;
-use subvault_host::{HostErrorKind, clock, identity, snapshot};
+use subvault_host::{HostErrorKind, clock, identity};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::crash;
 use subvault_model::monitor::{Event, Monitor};
@@ -33,6 +33,7 @@ use subvault_store::ObjectStore;
 
 use crate::content;
 use crate::error::JobError;
+use crate::placing::{Placing, delete_leftover};
 
 /// Threads that write files while the stream is read.
 const RECEIVE_THREADS: usize = 2;
@@ -94,16 +95,15 @@ pub struct Restored {
 }
 
 impl RestoreJob<'_> {
-    /// Where the read-only copy will be.
-    #[must_use]
-    pub fn place(&self) -> Option<PathBuf> {
-        self.plan.streams.last().map(|s| self.destination.join(s.snapshot.name.to_string()))
-    }
-
-    /// Where the writable copy will be.
-    #[must_use]
-    pub fn writable_place(&self) -> PathBuf {
-        self.destination.join(self.plan.subvolume.as_str())
+    /// How the last stream comes to its place.
+    fn placing(&self) -> Option<Placing<'_>> {
+        let last = self.plan.streams.last()?;
+        Some(Placing {
+            destination: self.destination,
+            staged: staged_name(&last.name),
+            name: &last.snapshot.name,
+            writable: (self.form == Form::WithWritableCopy).then_some(&self.plan.subvolume),
+        })
     }
 }
 
@@ -114,11 +114,11 @@ impl RestoreJob<'_> {
 /// place then.
 pub fn restore(job: &RestoreJob<'_>) -> Result<Restored, JobError> {
     let begin = clock::monotonic();
-    let place = job.place().ok_or_else(|| JobError::Bug("a restore of no stream".to_owned()))?;
+    let placing = job.placing().ok_or_else(|| JobError::Bug("a restore of no stream".to_owned()))?;
     let first = first_missing(job)?;
-    refuse_occupied(job, &place, first)?;
+    placing.refuse_occupied(first == job.plan.streams.len())?;
     let mut restored = Restored {
-        path: place.clone(),
+        path: placing.place(),
         writable: None,
         streams: 0,
         reused: 0,
@@ -136,35 +136,9 @@ pub fn restore(job: &RestoreJob<'_>) -> Result<Restored, JobError> {
             delete_leftover(job.destination, &staged_name(&job.plan.streams[before].name))?;
         }
     }
-    put_in_place(job, &place, &mut restored)?;
+    put_in_place(job, &placing, &mut restored)?;
     restored.seconds = begin.elapsed().as_secs_f64();
     Ok(restored)
-}
-
-fn refuse_occupied(job: &RestoreJob<'_>, place: &Path, first: usize) -> Result<(), JobError> {
-    let refuse = |occupied: &Path| JobError::Refused {
-        what: format!("{} exists already, and a restore never overwrites", occupied.display()),
-        hint: "restore into another directory, or move it away".to_owned(),
-    };
-    if place.symlink_metadata().is_ok() {
-        return Err(refuse(place));
-    }
-    let writable = job.writable_place();
-    let wanted = job.form == Form::WithWritableCopy;
-    if wanted && writable.symlink_metadata().is_ok() && !is_our_copy(job, &writable, first)? {
-        return Err(refuse(&writable));
-    }
-    Ok(())
-}
-
-/// Whether the writable copy is the one that this restore, interrupted after that, had made.
-fn is_our_copy(job: &RestoreJob<'_>, writable: &Path, first: usize) -> Result<bool, JobError> {
-    let Some(last) = job.plan.streams.last().filter(|_| first == job.plan.streams.len()) else { return Ok(false) };
-    let staged = Subvolume::open_in(job.destination, &staged_name(&last.name))?.info()?.identity()?;
-    match Subvolume::open(writable) {
-        Ok(found) => Ok(found.info()?.parent_uuid.is_some_and(|parent| staged.is_parent_of(&parent))),
-        Err(_) => Ok(false),
-    }
 }
 
 /// How many streams need not be received: the last one that an interrupted run proved, and all before it.
@@ -326,36 +300,14 @@ fn feed(
     }
 }
 
-fn put_in_place(job: &RestoreJob<'_>, place: &Path, restored: &mut Restored) -> Result<(), JobError> {
-    let Some(last) = job.plan.streams.last() else { return Ok(()) };
-    let staged = job.destination.join(staged_name(&last.name));
-    let writable = job.writable_place();
-    if job.form == Form::WithWritableCopy {
-        if writable.symlink_metadata().is_err() {
-            // A new snapshot of it: making the received one writable would cost it its worth as a parent.
-            let received = Subvolume::open(&staged)?;
-            snapshot::take_writable(&received, job.destination, OsStr::new(job.plan.subvolume.as_str()))?;
-            crash::point("restore-copied");
-        }
-        restored.writable = Some(writable);
-    }
+fn put_in_place(job: &RestoreJob<'_>, placing: &Placing<'_>, restored: &mut Restored) -> Result<(), JobError> {
+    restored.writable = placing.make_writable()?;
     // Also of other streams than this plan's: an interrupted restore may have begun with what was newest then.
-    for stream in job.series.streams.keys().rev().filter(|stream| **stream != last.name) {
+    let last = job.plan.streams.last().map(|last| &last.name);
+    for stream in job.series.streams.keys().rev().filter(|stream| Some(*stream) != last) {
         delete_leftover(job.destination, &staged_name(stream))?;
         delete_leftover(job.destination, &part_name(stream))?;
     }
     crash::point("restore-cleaned");
-    fs::rename(&staged, place).map_err(JobError::file("put in place", place))?;
-    crash::point("restore-placed");
-    Ok(Subvolume::open(place)?.sync_filesystem()?)
-}
-
-/// Deletes a subvolume that this or an interrupted restore received, if it is there; its identity is read and compared in the same go.
-fn delete_leftover(staging: &Path, name: &OsStr) -> Result<(), JobError> {
-    let found = match Subvolume::open_in(staging, name) {
-        Ok(found) => found.info()?.identity()?,
-        Err(e) if e.kind() == HostErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(e.into()),
-    };
-    Ok(Subvolume::delete(staging, name, found)?)
+    placing.put()
 }

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use subvault_host::copy::{Below, stream_path};
 use subvault_host::lock::{LockError, RunLock};
 use subvault_host::pool::Pool;
 use subvault_host::receive::{ReceiveError, ReceiveSettings, Receiver, These};
@@ -15,13 +16,14 @@ use subvault_host::subvolume::{Subvolume, SubvolumeInfo};
 use subvault_host::{HostErrorKind, clock, identity};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::crash;
+use subvault_model::file_path::FilePath;
 use subvault_model::ids::{PoolUuid, SnapshotUuid};
 use subvault_model::monitor::Event;
 use subvault_model::names::{HostName, SnapshotName, SubvolumeName};
 use subvault_model::replica::{ReplicaCopy, UnfinishedCopy};
 
-use super::pump::{Intake, PIECE, next_piece};
-use super::{CopySource, Delivery, INCOMING, Inventory, Order, Replica};
+use super::pump::{Intake, PIECE, next_piece, send_whole};
+use super::{CopySource, Delivery, Extract, Holding, INCOMING, Inventory, Order, Replica, Sink};
 use crate::audit::make_directory;
 use crate::error::JobError;
 
@@ -133,6 +135,15 @@ impl DirectoryReplica {
     }
 }
 
+/// What a stream of one path says that it is of: nothing that anybody else could take for the whole.
+fn part_identity(copy: SnapshotUuid, path: &FilePath) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_derive_key("subvault: a path of a snapshot");
+    hasher.update(copy.as_bytes()).update(path.as_bytes());
+    let mut identity = [0; 16];
+    hasher.finalize_xof().fill(&mut identity);
+    identity
+}
+
 /// A copy that is being received. Dropped before its end, what is there of it is removed.
 pub(super) struct Incoming {
     directory: PathBuf,
@@ -221,6 +232,29 @@ impl Replica for DirectoryReplica {
             }
         }
         Ok(found)
+    }
+
+    fn look_inside(&mut self, subvolume: &SubvolumeName, path: &FilePath) -> Result<Vec<Holding>, JobError> {
+        let mut found = Vec::new();
+        for copy in self.look(subvolume)?.copies.into_iter().filter(|copy| copy.intact) {
+            let source = CopySource { subvolume: subvolume.clone(), name: copy.name.clone(), uuid: copy.uuid };
+            let state = Below::of(&self.open_copy(&source)?)?.look(path.as_path())?;
+            found.push(Holding { copy, state });
+        }
+        Ok(found)
+    }
+
+    fn open(&self, copy: &CopySource) -> Result<Option<Subvolume>, JobError> {
+        self.open_copy(copy).map(Some)
+    }
+
+    fn send(&mut self, wanted: &Extract, sink: &mut Sink<'_>) -> Result<(), JobError> {
+        let copy = self.open_copy(&wanted.copy)?;
+        if let Some(path) = &wanted.path {
+            return stream_path(&Below::of(&copy)?, path.as_path(), part_identity(wanted.copy.uuid, path), sink);
+        }
+        let parent = wanted.parent.as_ref().map(|parent| self.open_copy(parent)).transpose()?;
+        send_whole(&copy, parent.as_ref(), sink)
     }
 
     fn receive(&mut self, order: &Order, mut delivery: Delivery<'_>) -> Result<(SnapshotUuid, u64), JobError> {

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use subvault_model::error::Kind;
+use subvault_model::file_path::FilePath;
 use subvault_model::ids::{PoolUuid, SnapshotUuid};
 use subvault_model::names::{HostName, SnapshotName, SubvolumeName};
 
-use super::Order;
+use super::{Extract, Order};
 use crate::error::JobError;
 
 /// What the one that has snapshots asks of the one that has copies.
@@ -27,6 +28,15 @@ pub(super) enum Question {
         /// Of which subvolume.
         subvolume: SubvolumeName,
     },
+    /// What do the copies have at a path?
+    LookInside {
+        /// Of which subvolume.
+        subvolume: SubvolumeName,
+        /// The path in it.
+        path: FilePath,
+    },
+    /// Send something back. The answer is the stream and its end, or why there is none.
+    Send(Extract),
     /// Receive the stream that follows.
     Receive(Order),
     /// Remove what an interrupted receive left.

@@ -5,10 +5,13 @@ use std::time::Instant;
 
 use subvault_host::clock;
 use subvault_host::receive::{ReceiveError, Receiver};
+use subvault_host::send::{Protocol, SendSettings, send, supported_protocol};
+use subvault_host::subvolume::Subvolume;
 use subvault_model::bandwidth::Bandwidth;
 use subvault_model::bytesize::ByteSize;
 use subvault_sendstream::decode::{Decoder, PushError, StreamError};
 
+use super::Sink;
 use crate::error::JobError;
 
 /// How much is read at once.
@@ -39,19 +42,19 @@ impl Throttle {
 }
 
 /// A stream that is being applied.
-pub(super) struct Intake {
+pub(crate) struct Intake {
     decoder: Decoder,
     receiver: Receiver,
     stream: String,
 }
 
 impl Intake {
-    pub(super) fn new(receiver: Receiver, stream: String) -> Self {
+    pub(crate) fn new(receiver: Receiver, stream: String) -> Self {
         Self { decoder: Decoder::new(), receiver, stream }
     }
 
     /// Applies the next piece.
-    pub(super) fn push(&mut self, piece: &[u8]) -> Result<(), JobError> {
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), JobError> {
         let receiver = &mut self.receiver;
         let pushed = self.decoder.push(piece, &mut |command| receiver.command(&command));
         pushed.map_err(|error| match error {
@@ -61,7 +64,7 @@ impl Intake {
     }
 
     /// The receiver, once the stream has come to its end.
-    pub(super) fn end(self) -> Result<Receiver, JobError> {
+    pub(crate) fn end(self) -> Result<Receiver, JobError> {
         self.decoder.finish().map_err(|error| self.broken(error))?;
         Ok(self.receiver)
     }
@@ -72,6 +75,33 @@ impl Intake {
 
     fn failed(&self, error: ReceiveError) -> JobError {
         JobError::Receive { stream: self.stream.clone(), source: Box::new(error) }
+    }
+}
+
+/// How snapshots are sent: as they are on disk, where this kernel can do that.
+pub(crate) fn as_stored() -> SendSettings {
+    let protocol = supported_protocol();
+    SendSettings { protocol, compressed: protocol >= Protocol::V2, no_data: false }
+}
+
+/// Gives all of a snapshot to a sink, or the difference to another one.
+pub(crate) fn send_whole(
+    snapshot: &Subvolume,
+    parent: Option<&Subvolume>,
+    sink: &mut Sink<'_>,
+) -> Result<(), JobError> {
+    let mut stream = send(snapshot, parent, &[], as_stored())?;
+    let mut block = vec![0; PIECE];
+    loop {
+        match next_piece(&mut stream, &mut block) {
+            // Nothing but the kernel's own word makes a stream whole.
+            Ok([]) => return Ok(stream.finish()?),
+            Ok(piece) => sink(piece)?,
+            Err(error) => {
+                stream.finish()?;
+                return Err(JobError::file("send", snapshot.path())(error));
+            }
+        }
     }
 }
 

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use subvault_host::process::Conversation;
+use subvault_host::subvolume::Subvolume;
 use subvault_model::bytesize::ByteSize;
+use subvault_model::file_path::FilePath;
 use subvault_model::ids::{PoolUuid, SnapshotUuid};
 use subvault_model::monitor::Event;
 use subvault_model::names::{HostName, SnapshotName, SubvolumeName};
@@ -21,7 +23,7 @@ use super::line::Line;
 use super::message::{Answer, Question, Welcome};
 use super::pump::{PIECE, next_piece};
 use super::wire::{Frame, PROTOCOL};
-use super::{Delivery, Inventory, Order, Replica};
+use super::{CopySource, Delivery, Extract, Holding, Inventory, Order, Replica, Sink};
 use crate::error::JobError;
 
 /// How long the client may take to end after the conversation.
@@ -212,6 +214,41 @@ impl RemoteReplica {
 impl Replica for RemoteReplica {
     fn look(&mut self, subvolume: &SubvolumeName) -> Result<Inventory, JobError> {
         self.ask(&Question::Look { subvolume: subvolume.clone() })
+    }
+
+    fn look_inside(&mut self, subvolume: &SubvolumeName, path: &FilePath) -> Result<Vec<Holding>, JobError> {
+        self.ask(&Question::LookInside { subvolume: subvolume.clone(), path: path.clone() })
+    }
+
+    fn open(&self, _: &CopySource) -> Result<Option<Subvolume>, JobError> {
+        Ok(None)
+    }
+
+    fn send(&mut self, wanted: &Extract, sink: &mut Sink<'_>) -> Result<(), JobError> {
+        self.line.say(&Question::Send(wanted.clone()))?;
+        let mut hasher = blake3::Hasher::new();
+        let mut bytes = 0_u64;
+        loop {
+            match self.line.next()? {
+                Some(Frame::Data(piece)) => {
+                    hasher.update(&piece);
+                    bytes += piece.len() as u64;
+                    // What is still on its way is not waited for: that may be much.
+                    sink(&piece).inspect_err(|_| self.program.kill())?;
+                }
+                Some(Frame::End(length, hash)) if length == bytes && hash == *hasher.finalize().as_bytes() => {
+                    return Ok(());
+                }
+                Some(Frame::End(..)) => {
+                    let what = format!("what arrived of {} is not what {} has sent", wanted.copy.name, self.peer);
+                    return Err(JobError::Unfaithful { what });
+                }
+                other => {
+                    let failed: Result<serde_json::Value, JobError> = self.understand(other);
+                    return Err(failed.err().unwrap_or_else(|| JobError::Bug("an answer and no stream".to_owned())));
+                }
+            }
+        }
     }
 
     fn receive(&mut self, order: &Order, mut delivery: Delivery<'_>) -> Result<(SnapshotUuid, u64), JobError> {

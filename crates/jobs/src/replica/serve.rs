@@ -15,8 +15,9 @@ use subvault_model::names::HostName;
 use super::directory::{Access, DirectoryReplica};
 use super::line::Line;
 use super::message::{Answer, Question, Welcome};
+use super::pump::PIECE;
 use super::wire::{Frame, PROTOCOL};
-use super::{Order, Replica};
+use super::{Extract, Order, Replica};
 use crate::error::JobError;
 
 /// What may be done.
@@ -28,6 +29,8 @@ pub struct ServeSettings {
     pub host: Option<HostName>,
     /// Nothing is ever deleted but what was not received to its end.
     pub append_only: bool,
+    /// Nothing is ever sent back.
+    pub no_restore: bool,
     /// After how long without a sign of life the other side is taken for dead.
     pub stall: Duration,
 }
@@ -56,6 +59,11 @@ pub fn serve(
     while let Some(frame) = line.next()? {
         let outcome = match line.understand(Some(frame))? {
             Question::Receive(order) => receive(&replica, &line, &order)?,
+            Question::LookInside { .. } | Question::Send(_) if settings.no_restore => Outcome::Failed(refused(
+                "with this key copies can only be made, and nothing comes back",
+                "restore there, or with a key that may: `--no-restore` is in its line of authorized_keys",
+            )),
+            Question::Send(wanted) => give_back(&mut replica, &line, &wanted)?,
             other => answer(settings, &mut replica, other).into(),
         };
         match outcome {
@@ -119,6 +127,7 @@ fn refused(what: impl Into<String>, hint: &str) -> JobError {
 fn answer(settings: &ServeSettings, replica: &mut DirectoryReplica, question: Question) -> Result<Answer, JobError> {
     match question {
         Question::Look { subvolume } => done(&replica.look(&subvolume)?),
+        Question::LookInside { subvolume, path } => done(&replica.look_inside(&subvolume, &path)?),
         // What was not received to its end was never a copy.
         Question::RemoveUnfinished { subvolume, name, uuid } => {
             replica.remove_unfinished(&subvolume, &name, uuid)?;
@@ -132,9 +141,32 @@ fn answer(settings: &ServeSettings, replica: &mut DirectoryReplica, question: Qu
             replica.delete(&subvolume, &name, uuid)?;
             Ok(Answer::Done(Value::Null))
         }
-        Question::Hello { .. } | Question::Receive(_) => {
+        Question::Hello { .. } | Question::Receive(_) | Question::Send(_) => {
             Err(refused("this question has no place here", "install the same version of subvault on both sides"))
         }
+    }
+}
+
+/// Sends something back. An error is one of the line, after which nothing can be said any more.
+fn give_back(replica: &mut DirectoryReplica, line: &Line, wanted: &Extract) -> Result<Outcome, JobError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut bytes = 0_u64;
+    let sent = replica.send(wanted, &mut |piece| {
+        for piece in piece.chunks(PIECE) {
+            hasher.update(piece);
+            bytes += piece.len() as u64;
+            line.write_data(piece)?;
+        }
+        crash::point("serve-sent");
+        Ok(())
+    });
+    match sent {
+        Ok(()) => {
+            line.write(&Frame::End(bytes, *hasher.finalize().as_bytes()))?;
+            Ok(Outcome::Answered)
+        }
+        Err(error @ JobError::Connection { .. }) => Err(error),
+        Err(error) => Ok(Outcome::Failed(error)),
     }
 }
 
