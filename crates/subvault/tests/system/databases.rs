@@ -213,7 +213,7 @@ fn redis_comes_back_with_all_that_was_set() {
         "set -e; ip link set lo up
         runuser -u redis -- redis-server --dir {data} --save '' --appendonly no --port 6379 --bind 127.0.0.1 >/dev/null &
         server=$!; trap 'kill $server; wait $server || true' EXIT
-        until redis-cli ping >/dev/null 2>&1; do sleep 0.05; done
+        until redis-cli ping >/dev/null 2>&1; do kill -0 $server; sleep 0.05; done
         for n in 1 2 3 4 5; do redis-cli -e set key$n value$n >/dev/null; done
         SUBVAULT_CONFIG={config} {program} snapshot --json",
         data = text(&data),
