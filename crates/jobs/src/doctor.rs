@@ -175,6 +175,10 @@ fn left_by(path: &Path) -> Option<(&Path, &'static str)> {
         (b".incoming.", "the next `subvault replicate` removes it"),
     ];
     let name = path.file_name().map(OsStr::as_bytes)?;
+    let directory = path.parent().and_then(Path::file_name).map_or(&b""[..], OsStr::as_bytes);
+    if directory.starts_with(crate::fetched::DIRECTORY.as_bytes()) {
+        return Some((path, "the next `subvault restore` of a path that must be fetched removes it; or delete it"));
+    }
     OURS.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, hint)| (path, *hint))
 }
 

@@ -1,10 +1,11 @@
-//! A snapshot that is fetched out of an archive for a while, so that files can be copied out of it.
+//! A snapshot that is fetched out of an archive for a while, or one path of a copy on another machine, so that files can be
+//! copied out of it.
 //!
 //! It is received in a directory of its own beside the subvolume's snapshots. Killed here: the next one goes on after what
 //! was proved, or uses what is there, and removes what is no longer wanted.
 //! It must never delete what was not received there.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,13 @@ use std::path::{Path, PathBuf};
 use subvault_archive::age_file::header::Identity;
 use subvault_archive::inventory::Series;
 use subvault_archive::layout::Layout;
+use subvault_host::receive::{ReceiveSettings, Receiver, These};
 use subvault_host::subvolume::Subvolume;
+use subvault_model::bytesize::ByteSize;
+use subvault_model::crash;
+use subvault_model::file_path::FilePath;
 use subvault_model::ids::SnapshotUuid;
-use subvault_model::monitor::Monitor;
+use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::SnapshotName;
 use subvault_model::stream::StreamSummary;
 use subvault_plan::restore::RestorePlan;
@@ -22,11 +27,17 @@ use subvault_store::ObjectStore;
 
 use crate::audit::make_directory;
 use crate::error::JobError;
+use crate::placing::delete_leftover;
+use crate::replica::{CopySource, Extract, Intake, Replica};
 use crate::restore::{Form, RestoreJob, restore};
 use crate::setup::SubvolumeSetup;
 
 /// How the names of such directories begin.
-const DIRECTORY: &str = ".subvault-fetched.";
+pub(crate) const DIRECTORY: &str = ".subvault-fetched.";
+/// What a single path is received as.
+const PATH: &str = "path";
+/// Threads that write files while the stream is read.
+const RECEIVE_THREADS: usize = 2;
 
 /// Where it is fetched from.
 pub struct Source<'a> {
@@ -45,7 +56,7 @@ pub struct Source<'a> {
 /// A snapshot that is there for a while.
 pub struct Fetched {
     directory: PathBuf,
-    name: SnapshotName,
+    name: OsString,
     uuid: SnapshotUuid,
 }
 
@@ -61,16 +72,10 @@ impl Fetched {
         monitor: &dyn Monitor,
     ) -> Result<Self, JobError> {
         let last = plan.streams.last().ok_or_else(|| JobError::Bug("a restore of no stream".to_owned()))?;
-        // First, or a directory would be made on what is below a subvolume that is not mounted.
-        Subvolume::open(&setup.path)?;
-        make_directory(&setup.snapshots)?;
-        let directory = setup.snapshots.join(format!("{DIRECTORY}{}", setup.name));
-        make_directory(&directory)?;
-        let name = last.snapshot.name.clone();
-        for other in others(&directory, &name)? {
-            delete_received(&directory, &other)?;
-        }
-        let place = directory.join(name.to_string());
+        let directory = prepare(setup)?;
+        let name = OsString::from(last.snapshot.name.to_string());
+        remove_others(&directory, &name)?;
+        let place = directory.join(&name);
         if place.symlink_metadata().is_err() {
             let job = RestoreJob {
                 store: source.store,
@@ -89,12 +94,59 @@ impl Fetched {
         Ok(Self { directory, name, uuid })
     }
 
+    /// Fetches what is at one path of a copy on another machine. What an interrupted run fetched is not used again.
+    ///
+    /// # Errors
+    /// When it could not all be received.
+    pub fn fetch_path(
+        setup: &SubvolumeSetup,
+        replica: &mut dyn Replica,
+        copy: &CopySource,
+        path: &FilePath,
+        monitor: &dyn Monitor,
+    ) -> Result<Self, JobError> {
+        let directory = prepare(setup)?;
+        let name = OsString::from(PATH);
+        remove_others(&directory, &name)?;
+        delete_leftover(&directory, &name)?;
+        let settings = ReceiveSettings {
+            name: name.clone(),
+            sources: Box::new(These::default()),
+            force_decompress: false,
+            threads: RECEIVE_THREADS,
+        };
+        let failed = |source| JobError::Receive { stream: path.to_string(), source: Box::new(source) };
+        let mut intake = Intake::new(Receiver::new(&directory, settings).map_err(failed)?, path.to_string());
+        monitor.event(Event::Started { what: format!("fetch {path}"), expected: None });
+        let wanted = Extract { copy: copy.clone(), path: Some(path.clone()), parent: None };
+        let sent = replica.send(&wanted, &mut |piece| {
+            intake.push(piece)?;
+            crash::point("return-path-fed");
+            monitor.event(Event::Progress(ByteSize::bytes(piece.len() as u64)));
+            Ok(())
+        });
+        monitor.event(Event::Finished);
+        let received = sent.and_then(|()| intake.end()?.finish().map_err(failed));
+        match received {
+            Ok(received) => Ok(Self { directory, name, uuid: received.uuid }),
+            Err(error) => {
+                // What is worth telling is why it failed; a leftover is found again.
+                let _ = delete_leftover(&directory, &name);
+                Err(error)
+            }
+        }
+    }
+
     /// Opens it.
     ///
     /// # Errors
     /// When somebody removed it.
     pub fn open(&self) -> Result<Subvolume, JobError> {
-        crate::snapshot::open(&self.directory, &self.name, self.uuid)
+        let opened = Subvolume::open_in(&self.directory, &self.name)?;
+        match opened.info()?.identity()? == self.uuid {
+            true => Ok(opened),
+            false => Err(JobError::Stale(opened.path().display().to_string())),
+        }
     }
 
     /// Removes it.
@@ -102,7 +154,7 @@ impl Fetched {
     /// # Errors
     /// When the kernel refuses.
     pub fn remove(self) -> Result<(), JobError> {
-        Subvolume::delete(&self.directory, OsStr::new(&self.name.to_string()), self.uuid)?;
+        Subvolume::delete(&self.directory, &self.name, self.uuid)?;
         // Should something else be in it, that is not ours to remove.
         let _ = fs::remove_dir(&self.directory);
         Ok(())
@@ -123,22 +175,29 @@ fn identity_of(place: &Path, stream: &StreamSummary) -> Result<SnapshotUuid, Job
     Ok(info.identity()?)
 }
 
-/// Other snapshots that an interrupted run fetched.
-fn others(directory: &Path, wanted: &SnapshotName) -> Result<Vec<SnapshotName>, JobError> {
-    let failed = || JobError::file("read the directory", directory);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed())? {
-        let name = entry.map_err(failed())?.file_name();
-        let name = name.to_str().and_then(|text| text.parse::<SnapshotName>().ok());
-        found.extend(name.filter(|name| name != wanted));
-    }
-    Ok(found)
+/// The directory for what is fetched.
+fn prepare(setup: &SubvolumeSetup) -> Result<PathBuf, JobError> {
+    // First, or a directory would be made on what is below a subvolume that is not mounted.
+    Subvolume::open(&setup.path)?;
+    make_directory(&setup.snapshots)?;
+    let directory = setup.snapshots.join(format!("{DIRECTORY}{}", setup.name));
+    make_directory(&directory)?;
+    Ok(directory)
 }
 
-fn delete_received(directory: &Path, name: &SnapshotName) -> Result<(), JobError> {
-    let info = Subvolume::open_in(directory, OsStr::new(&name.to_string()))?.info()?;
-    if info.received_uuid.is_some() {
-        Subvolume::delete(directory, OsStr::new(&name.to_string()), info.identity()?)?;
+/// Removes what interrupted runs fetched, but for what is wanted.
+fn remove_others(directory: &Path, wanted: &OsStr) -> Result<(), JobError> {
+    let failed = || JobError::file("read the directory", directory);
+    for entry in fs::read_dir(directory).map_err(failed())? {
+        let name = entry.map_err(failed())?.file_name();
+        let is_ours = name == PATH || name.to_str().is_some_and(|text| text.parse::<SnapshotName>().is_ok());
+        if name == wanted || !is_ours {
+            continue;
+        }
+        let info = Subvolume::open_in(directory, &name)?.info()?;
+        if info.received_uuid.is_some() || name == PATH {
+            Subvolume::delete(directory, &name, info.identity()?)?;
+        }
     }
     Ok(())
 }

@@ -37,6 +37,17 @@ pub struct Reached {
     pub away: Vec<(TargetName, JobError)>,
 }
 
+impl Reached {
+    /// Opens a copy; `None` if it is on another machine.
+    ///
+    /// # Errors
+    /// When it is another one by now.
+    pub fn open(&self, target: &TargetName, copy: &CopySource) -> Result<Option<Subvolume>, JobError> {
+        let attached = self.attached.get(target).ok_or_else(|| JobError::Bug(format!("no replica {target}")))?;
+        attached.lock().unwrap_or_else(PoisonError::into_inner).replica.open(copy)
+    }
+}
+
 /// Figures of a copy that was made.
 #[derive(Debug, Clone, Serialize)]
 pub struct CopyFigures {
@@ -59,23 +70,12 @@ pub struct CopyFigures {
 /// Looks at the replicas that the policy of this run is about, at `only` those unless that is empty, and adds to what was
 /// seen. What cannot be seen is told and left out.
 pub fn reach(setup: &Setup, only: &[TargetName], access: Access, sight: &mut Sight, monitor: &dyn Monitor) {
-    let chosen = |replica: &&ReplicaSetup| {
+    let chosen = |replica: &ReplicaSetup| {
         let wanted = setup.policy.subvolumes.iter().any(|s| s.replicas.contains(&replica.name));
         wanted && (only.is_empty() || only.contains(&replica.name))
     };
     let names: Vec<SubvolumeName> = sight.observed.subvolumes.iter().map(|s| s.name.clone()).collect();
-    let looked = std::thread::scope(|scope| {
-        let names = &names;
-        // Connecting takes time, and one that cannot be reached takes most.
-        let looks: Vec<_> = setup
-            .replicas
-            .iter()
-            .filter(chosen)
-            .map(|replica| (replica, scope.spawn(move || look_at(setup, replica, names, access))))
-            .collect();
-        let died = || Err(JobError::Bug("the thread that looked died".to_owned()));
-        looks.into_iter().map(|(replica, look)| (replica, look.join().unwrap_or_else(|_| died()))).collect::<Vec<_>>()
-    });
+    let looked = each_replica(setup, chosen, |replica| look_at(setup, replica, &names, access));
     for (replica, looked) in looked {
         match looked {
             Ok((attached, inventories)) => {
@@ -88,6 +88,21 @@ pub fn reach(setup: &Setup, only: &[TargetName], access: Access, sight: &mut Sig
             Err(error) => sight.fail(monitor, format!("target {}", replica.name), error),
         }
     }
+}
+
+/// Looks at several replicas at the same time, as connecting takes time, and one that cannot be reached takes most.
+pub(crate) fn each_replica<T: Send>(
+    setup: &Setup,
+    chosen: impl Fn(&ReplicaSetup) -> bool,
+    look: impl Fn(&ReplicaSetup) -> Result<T, JobError> + Sync,
+) -> Vec<(&ReplicaSetup, Result<T, JobError>)> {
+    let died = || Err(JobError::Bug("the thread that looked died".to_owned()));
+    std::thread::scope(|scope| {
+        let look = &look;
+        let chosen = setup.replicas.iter().filter(|replica| chosen(replica));
+        let looks: Vec<_> = chosen.map(|replica| (replica, scope.spawn(move || look(replica)))).collect();
+        looks.into_iter().map(|(replica, look)| (replica, look.join().unwrap_or_else(|_| died()))).collect()
+    })
 }
 
 type Looked = (Attached, Vec<(SubvolumeName, Result<Inventory, JobError>)>);
@@ -266,7 +281,7 @@ impl<'a> Replicator<'a> {
 }
 
 /// What a stream of this snapshot says that it is of.
-fn origin(snapshot: &Subvolume) -> Result<ReceivedUuid, JobError> {
+pub(crate) fn origin(snapshot: &Subvolume) -> Result<ReceivedUuid, JobError> {
     let info = snapshot.info()?;
     let own = ReceivedUuid::from_bytes(*info.identity()?.as_bytes());
     info.received_uuid.or(own).ok_or_else(|| JobError::Bug("a snapshot without identity".to_owned()))

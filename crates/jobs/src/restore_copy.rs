@@ -17,13 +17,17 @@ use subvault_model::bytesize::ByteSize;
 use subvault_model::crash;
 use subvault_model::ids::ReceivedUuid;
 use subvault_model::monitor::{Event, Monitor};
-use subvault_model::names::{SnapshotName, SubvolumeName};
+use subvault_model::names::{SnapshotName, SubvolumeName, TargetName};
+use subvault_plan::observed::ObservedReplica;
+use subvault_plan::replica::common;
 
 use crate::error::JobError;
 use crate::placing::{Placing, delete_leftover};
 use crate::replica::attach::Attached;
-use crate::replica::{CopySource, Extract, Intake};
+use crate::replica::{CopySource, Extract, Intake, Inventory};
+use crate::replicate::origin;
 use crate::restore::{Form, STAGED};
+use crate::setup::SubvolumeSetup;
 
 /// Threads that write files while the stream is read.
 const RECEIVE_THREADS: usize = 2;
@@ -38,6 +42,8 @@ pub enum Origin<'a> {
         replica: &'a Mutex<Attached>,
         /// The copy.
         copy: CopySource,
+        /// What it was received from.
+        received: ReceivedUuid,
         /// A copy there whose original is at this path here, to send only the difference to; it must be on the pool of the
         /// destination.
         parent: Option<(CopySource, PathBuf)>,
@@ -52,8 +58,6 @@ pub struct CopyRestore<'a> {
     pub subvolume: &'a SubvolumeName,
     /// What the snapshot is called.
     pub name: &'a SnapshotName,
-    /// What a stream of it says that it is of.
-    pub identity: ReceivedUuid,
     /// Into which directory of a Btrfs filesystem.
     pub destination: &'a Path,
     /// What is put there.
@@ -77,6 +81,41 @@ pub struct RestoredCopy {
     pub seconds: f64,
 }
 
+impl CopyRestore<'_> {
+    /// What a stream of it says that it is of.
+    fn identity(&self) -> Result<ReceivedUuid, JobError> {
+        match &self.origin {
+            Origin::Here(snapshot) => origin(snapshot),
+            Origin::There { received, .. } => Ok(*received),
+        }
+    }
+}
+
+/// A copy beside the wanted one whose original is on the pool of the destination, so that only the difference has to come.
+///
+/// # Errors
+/// When one side cannot be looked at.
+pub fn parent_for(
+    setup: &SubvolumeSetup,
+    (target, replica): (&TargetName, &Mutex<Attached>),
+    (wanted, received): (&CopySource, ReceivedUuid),
+    destination: &Path,
+) -> Result<Option<(CopySource, PathBuf)>, JobError> {
+    if Pool::containing(destination)?.uuid() != Pool::containing(&setup.path)?.uuid() {
+        return Ok(None);
+    }
+    let Inventory { copies, unfinished } =
+        replica.lock().unwrap_or_else(PoisonError::into_inner).replica.look(&wanted.subvolume)?;
+    let there = ObservedReplica { name: target.clone(), copies, unfinished };
+    let snapshots = crate::snapshot::existing(setup)?;
+    let pairs = common(&snapshots, &there);
+    let usable = pairs.into_iter().find(|(_, copy)| copy.uuid != wanted.uuid && copy.received != Some(received));
+    Ok(usable.map(|(local, copy)| {
+        let source = CopySource { subvolume: wanted.subvolume.clone(), name: copy.name.clone(), uuid: copy.uuid };
+        (source, setup.snapshots.join(local.name.to_string()))
+    }))
+}
+
 /// Restores.
 ///
 /// # Errors
@@ -90,15 +129,16 @@ pub fn restore_copy(job: &CopyRestore<'_>) -> Result<RestoredCopy, JobError> {
         name: job.name,
         writable: (job.form == Form::WithWritableCopy).then_some(job.subvolume),
     };
-    let is_whole = is_whole(job, &staged)?;
+    let identity = job.identity()?;
+    let is_whole = is_whole(job, &staged, identity)?;
     placing.refuse_occupied(is_whole)?;
     let is_shared = is_shared(job)?;
     let mut stream_bytes = ByteSize::ZERO;
     if !is_whole {
         delete_leftover(job.destination, &staged)?;
-        stream_bytes = bring(job, &staged, is_shared)?;
+        stream_bytes = bring(job, &staged, identity, is_shared)?;
     }
-    crash::point("restore-copy-staged");
+    crash::point("return-staged");
     let writable = placing.make_writable()?;
     placing.put()?;
     let seconds = begin.elapsed().as_secs_f64();
@@ -106,17 +146,17 @@ pub fn restore_copy(job: &CopyRestore<'_>) -> Result<RestoredCopy, JobError> {
 }
 
 /// Whether an interrupted restore had brought all of it.
-fn is_whole(job: &CopyRestore<'_>, staged: &OsString) -> Result<bool, JobError> {
+fn is_whole(job: &CopyRestore<'_>, staged: &OsString, identity: ReceivedUuid) -> Result<bool, JobError> {
     match Subvolume::open_in(job.destination, staged) {
-        Ok(found) => Ok(is_of(&found.info()?, job)),
+        Ok(found) => Ok(is_of(&found.info()?, identity)),
         Err(e) if e.kind() == HostErrorKind::NotFound => Ok(false),
         Err(e) => Err(e.into()),
     }
 }
 
 /// Whether a subvolume is what is wanted, received or as a snapshot of the snapshot.
-fn is_of(info: &SubvolumeInfo, job: &CopyRestore<'_>) -> bool {
-    let wanted = job.identity.as_bytes();
+fn is_of(info: &SubvolumeInfo, identity: ReceivedUuid) -> bool {
+    let wanted = identity.as_bytes();
     let is_received = info.received_uuid.is_some_and(|received| received.as_bytes() == wanted);
     info.read_only && (is_received || info.parent_uuid.is_some_and(|parent| parent.as_bytes() == wanted))
 }
@@ -129,7 +169,12 @@ fn is_shared(job: &CopyRestore<'_>) -> Result<bool, JobError> {
 }
 
 /// Makes the staged subvolume; how much was received for it.
-fn bring(job: &CopyRestore<'_>, staged: &OsString, is_shared: bool) -> Result<ByteSize, JobError> {
+fn bring(
+    job: &CopyRestore<'_>,
+    staged: &OsString,
+    identity: ReceivedUuid,
+    is_shared: bool,
+) -> Result<ByteSize, JobError> {
     let (extract, parents) = match &job.origin {
         Origin::Here(source) if is_shared => {
             let (taken, _) = snapshot::take(source, job.destination, staged)?;
@@ -159,7 +204,7 @@ fn bring(job: &CopyRestore<'_>, staged: &OsString, is_shared: bool) -> Result<By
         let length = ByteSize::bytes(piece.len() as u64);
         bytes += length;
         job.monitor.event(Event::Progress(length));
-        crash::point("restore-copy-fed");
+        crash::point("return-fed");
         Ok(())
     };
     match (&job.origin, &extract) {
@@ -172,9 +217,9 @@ fn bring(job: &CopyRestore<'_>, staged: &OsString, is_shared: bool) -> Result<By
     }
     let received = intake.end()?.finish_on_disk().map_err(|e| failed(job, e))?;
     job.monitor.event(Event::Finished);
-    if received.received_uuid != job.identity {
+    if received.received_uuid != identity {
         delete_leftover(job.destination, staged)?;
-        let what = format!("what was sent is of {} and not of {}", received.received_uuid, job.identity);
+        let what = format!("what was sent is of {} and not of {}", received.received_uuid, identity);
         return Err(JobError::Unfaithful { what });
     }
     Ok(bytes)

@@ -42,6 +42,14 @@ pub fn take(setup: &SubvolumeSetup, name: &SnapshotName, noted: &Note) -> Result
 pub fn existing(setup: &SubvolumeSetup) -> Result<Vec<LocalSnapshot>, JobError> {
     // Of one that is not mounted nothing is seen, which is not the same as that it has none.
     Subvolume::open(&setup.path)?;
+    in_directory(setup)
+}
+
+/// The same where the subvolume itself may be gone.
+///
+/// # Errors
+/// When the directory is there and cannot be read.
+pub fn in_directory(setup: &SubvolumeSetup) -> Result<Vec<LocalSnapshot>, JobError> {
     let entries = match fs::read_dir(&setup.snapshots) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,10 +1,12 @@
-//! Looks for the versions of a path: in snapshots on the pool, whoever took them, and in archives.
+//! Looks for the versions of a path or of a whole subvolume: in snapshots on the pool, whoever took them, in copies on
+//! disks and other machines, and in archives.
 //!
-//! A further kind of place (a disk, another host) is a further function here that gives `Found`, and a further `Reach`.
 //! It only looks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Mutex;
 
 use subvault_archive::inventory::Series;
 use subvault_host::HostErrorKind;
@@ -12,15 +14,22 @@ use subvault_host::copy::Below;
 use subvault_host::mounts::Mounts;
 use subvault_host::subvolume::{ListedSubvolume, Subvolume};
 use subvault_model::file::shown;
-use subvault_model::ids::SnapshotUuid;
-use subvault_model::names::TargetName;
+use subvault_model::file_path::FilePath;
+use subvault_model::ids::{ReceivedUuid, SnapshotUuid};
+use subvault_model::monitor::{Event, Monitor};
+use subvault_model::names::{SubvolumeName, TargetName};
 use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::restore::{self, RestorePlan};
 use subvault_plan::versions::{Holds, PlaceKind, Relation, Version, snapshots_of};
 
 use crate::bring_back::is_kept_state;
+use crate::driver::chain;
 use crate::error::JobError;
-use crate::setup::SubvolumeSetup;
+use crate::replica::attach::attach;
+use crate::replica::directory::Access;
+use crate::replica::{CopySource, Holding};
+use crate::replicate::{Reached, each_replica};
+use crate::setup::{ReplicaSetup, Setup, SubvolumeSetup};
 use crate::snapshot;
 
 /// A version and how to get at it.
@@ -42,6 +51,15 @@ pub enum Reach {
         /// Its identity.
         uuid: SnapshotUuid,
     },
+    /// A copy on a disk or another machine.
+    Copy {
+        /// Where it is.
+        target: TargetName,
+        /// Which.
+        copy: CopySource,
+        /// What it was received from.
+        received: ReceivedUuid,
+    },
     /// Streams to be received first.
     Archive {
         /// Where they are.
@@ -57,7 +75,7 @@ impl Reach {
     pub fn local(&self) -> Option<SnapshotUuid> {
         match self {
             Self::Snapshot { uuid, .. } => Some(*uuid),
-            Self::Archive { .. } => None,
+            Self::Copy { .. } | Self::Archive { .. } => None,
         }
     }
 }
@@ -132,6 +150,63 @@ pub fn at_path(path: &Path, inside: &Path) -> Result<Found, JobError> {
     let version =
         Version { place: PlaceKind::Local, name: shown(path), taken: info.created, holds, by_name_only: false };
     Ok(Found { version, reach: Reach::Snapshot { subvolume, uuid: info.identity()? } })
+}
+
+/// The versions of the path `inside` a subvolume in its copies at replicas, `only` at one, that are not among the snapshots
+/// on the pool, which are `here`; and the replicas, which are within reach as long as they are not dropped. Of several
+/// copies of one snapshot the nearest to hand. What cannot be looked at is told and left out.
+///
+/// # Errors
+/// When `only` one was asked, and cannot be.
+pub fn copies(
+    setup: &Setup,
+    subvolume: &SubvolumeName,
+    inside: &Path,
+    only: Option<&TargetName>,
+    here: &[SnapshotUuid],
+    monitor: &dyn Monitor,
+) -> Result<(Reached, Vec<Found>), JobError> {
+    let path = FilePath::new(inside.as_os_str().as_bytes());
+    let is_meant = |replica: &ReplicaSetup| only.is_none_or(|only| replica.name == *only);
+    let looked = each_replica(setup, is_meant, |replica| {
+        let mut attached = attach(setup, &replica.name, &replica.place, Access::Look)?;
+        let held = attached.replica.look_inside(subvolume, &path)?;
+        Ok((attached, held))
+    });
+    let (mut reached, mut found) = (Reached::default(), Vec::new());
+    for (replica, looked) in looked {
+        match looked {
+            Ok((attached, held)) => {
+                let place = if replica.place.is_elsewhere() { PlaceKind::Host } else { PlaceKind::Disk };
+                found.extend(held.into_iter().filter_map(|held| version_of(held, replica, place)));
+                reached.attached.insert(replica.name.clone(), Mutex::new(attached));
+            }
+            Err(error) if only.is_some() => return Err(error),
+            Err(error) => monitor.event(Event::Warning(format!("{}: {}", replica.name, chain(&error)))),
+        }
+    }
+    found.sort_by_key(|found| found.version.place);
+    let is_here = |received: &ReceivedUuid| here.iter().any(|uuid| uuid.as_bytes() == received.as_bytes());
+    let mut known = BTreeSet::new();
+    found.retain(|found| match &found.reach {
+        // Snapshots of a received subvolume share its origin, so the name counts too.
+        Reach::Copy { received, copy, .. } => !is_here(received) && known.insert((*received, copy.name.clone())),
+        _ => true,
+    });
+    Ok((reached, found))
+}
+
+fn version_of(held: Holding, replica: &ReplicaSetup, place: PlaceKind) -> Option<Found> {
+    let Holding { copy, state } = held;
+    let source = CopySource { subvolume: copy.name.subvolume().clone(), name: copy.name.clone(), uuid: copy.uuid };
+    let version = Version {
+        place,
+        name: format!("{} at {}", copy.name, replica.name),
+        taken: copy.name.taken(),
+        holds: state.map_or(Holds::Nothing, Holds::This),
+        by_name_only: false,
+    };
+    Some(Found { version, reach: Reach::Copy { target: replica.name.clone(), copy: source, received: copy.received? } })
 }
 
 /// What a store has of a subvolume that is not among the snapshots on the pool. Whether it holds a path is only known

@@ -60,6 +60,10 @@ pub const POINTS: &[&str] = &[
     "copy-deleted",
     "copy-sent",
     "serve-fed",
+    "return-sent",
+    "return-fed",
+    "return-staged",
+    "return-path-fed",
 ];
 
 /// Passes the named point.

@@ -86,7 +86,9 @@ impl<'de> Deserialize<'de> for FilePath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let bytes = unwritten(text.as_bytes());
-        bytes.map(Self).ok_or_else(|| serde::de::Error::custom("a backslash with neither a backslash nor a byte after it"))
+        bytes
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("a backslash with neither a backslash nor a byte after it"))
     }
 }
 

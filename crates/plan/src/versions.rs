@@ -66,6 +66,15 @@ pub fn choose(versions: &[Version], at: Option<Timestamp>) -> Option<usize> {
     ranked.filter_map(|(index, version)| Some((rank(version)?, index))).max_by_key(|(rank, _)| *rank).map(|(_, i)| i)
 }
 
+/// Chooses where a whole subvolume comes back from; its place in the list: the newest, nothing younger than `at`, and of
+/// several of one moment the nearest to hand.
+#[must_use]
+pub fn choose_whole(versions: &[Version], at: Option<Timestamp>) -> Option<usize> {
+    let fits = |version: &Version| !version.by_name_only && at.is_none_or(|at| version.taken <= at);
+    let fitting = versions.iter().enumerate().filter(|(_, version)| fits(version));
+    fitting.max_by_key(|(_, version)| (version.taken, std::cmp::Reverse(version.place))).map(|(index, _)| index)
+}
+
 /// Snapshots in a row that hold the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stretch {

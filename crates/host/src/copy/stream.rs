@@ -159,10 +159,8 @@ impl<E: From<HostError>> Writer<'_, E> {
     }
 
     fn times_of(&mut self, path: &Path, stat: &Stat) -> Result<(), E> {
-        let time = |seconds, nanoseconds: i128| Timespec {
-            seconds,
-            nanoseconds: u32::try_from(nanoseconds).unwrap_or(0),
-        };
+        let time =
+            |seconds, nanoseconds: i128| Timespec { seconds, nanoseconds: u32::try_from(nanoseconds).unwrap_or(0) };
         let (atime, mtime) =
             (time(stat.st_atime, stat.st_atime_nsec.into()), time(stat.st_mtime, stat.st_mtime_nsec.into()));
         let ctime = time(stat.st_ctime, stat.st_ctime_nsec.into());

@@ -37,7 +37,15 @@ fn a_path_arrives_as_it_was_and_nothing_else_with_it() {
     real_receive(&bytes, &other.path());
     // The empty directory that stands for a nested subvolume is not sent by the kernel either.
     let expected = other.path().join("expected");
-    assert!(std::process::Command::new("cp").arg("-a").arg(taken.path().join(&inside)).arg(&expected).status().unwrap().success());
+    assert!(
+        std::process::Command::new("cp")
+            .arg("-a")
+            .arg(taken.path().join(&inside))
+            .arg(&expected)
+            .status()
+            .unwrap()
+            .success()
+    );
     fs::remove_dir(expected.join("nested")).unwrap();
     let touch = std::process::Command::new("touch").arg("-r").arg(taken.path().join(&inside)).arg(&expected).status();
     assert!(touch.unwrap().success());

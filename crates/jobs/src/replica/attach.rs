@@ -41,6 +41,14 @@ pub enum ReplicaPlace {
     },
 }
 
+impl ReplicaPlace {
+    /// Whether it is on another machine.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Host { .. })
+    }
+}
+
 /// A replica within reach.
 pub struct Attached {
     /// What acts there.

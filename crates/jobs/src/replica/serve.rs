@@ -157,7 +157,7 @@ fn give_back(replica: &mut DirectoryReplica, line: &Line, wanted: &Extract) -> R
             bytes += piece.len() as u64;
             line.write_data(piece)?;
         }
-        crash::point("serve-sent");
+        crash::point("return-sent");
         Ok(())
     });
     match sent {

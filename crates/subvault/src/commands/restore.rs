@@ -1,5 +1,6 @@
 //! `subvault restore`: brings files, directories and subvolumes back.
 
+mod archive;
 pub mod files;
 mod subvolume;
 
@@ -12,7 +13,8 @@ use jiff::Timestamp;
 use subvault_archive::age_file::header::Identity;
 use subvault_archive::inventory::Series;
 use subvault_archive::manifest::Encryption;
-use subvault_model::names::SubvolumeName;
+use subvault_jobs::setup::Setup;
+use subvault_model::names::{SnapshotName, SubvolumeName, TargetName};
 use subvault_plan::restore::RestorePlan;
 
 use crate::context::Context;
@@ -33,15 +35,18 @@ Examples:
   subvault restore /home/ada --at '2026-11-20 14:30'        what is missing in a directory
   subvault restore home:ada/report.odt --to /tmp            to another place
   subvault restore ./report.odt --overwrite                 in the place of what is there, which a snapshot keeps
-  subvault restore home --to /mnt/pool                      a whole subvolume out of the archive, the newest
+  subvault restore /home/ada/report.odt --from nas          out of the copies on a disk or another machine
+  subvault restore home --to /mnt/pool                      a whole subvolume, the newest, from the nearest place
   subvault restore home --to /mnt/pool --at 2026-11-20      as it was at the end of that day
+  subvault restore home --to /mnt/pool --from cloud         out of this archive
   subvault restore home --to /mnt/new --store /mnt/disk/vault -i key.txt
                                                             on a machine that never saw the source
 
-A path is brought back out of a snapshot, or, where none has it, out of an archive. A whole subvolume comes back in
-/mnt/pool/home, with its read-only snapshot beside it. Nothing is overwritten unless --overwrite says so.")]
+A path is brought back out of a snapshot on the pool; where none has it, out of a copy on a disk or another machine; where none
+has it either, out of an archive. A whole subvolume comes back in /mnt/pool/home, with its read-only snapshot beside it. Nothing
+is overwritten unless --overwrite says so.")]
 pub struct Args {
-    /// A path, such as /home/ada/report.odt or home:ada/report.odt; or a subvolume, by its name in the archive
+    /// A path, such as /home/ada/report.odt or home:ada/report.odt; or a subvolume, by its name
     what: OsString,
     /// Into this directory, instead of where it was; for a whole subvolume a directory of a Btrfs filesystem
     #[arg(long, value_name = "DIRECTORY", conflicts_with_all = ["overwrite", "beside"])]
@@ -49,12 +54,15 @@ pub struct Args {
     /// The newest at this moment: 2026-11-20, '2026-11-20 14:30', an RFC 3339 time, or a snapshot's 20261120T143000Z
     #[arg(long, value_name = "TIME", value_parser = when::parse)]
     at: Option<Timestamp>,
-    /// A path out of this snapshot (its name or path), or out of this target's archive
-    #[arg(long, value_name = "PLACE", conflicts_with = "store")]
+    /// Out of this snapshot (its name or path), or from this target, whether it has copies or archives
+    #[arg(long, value_name = "PLACE", conflicts_with_all = ["store", "target"])]
     from: Option<OsString>,
     /// Show the versions of a path, and do nothing
     #[arg(long, conflicts_with_all = ["to", "overwrite", "beside"])]
     list: bool,
+    /// With --list: also those on all disks and other machines within reach
+    #[arg(long, requires = "list", conflicts_with = "from")]
+    all: bool,
     /// Replace what is there and differs; a snapshot keeps it
     #[arg(long, conflicts_with = "beside")]
     overwrite: bool,
@@ -77,6 +85,51 @@ pub struct Args {
     place: PlaceArgs,
 }
 
+impl Args {
+    /// The place that was named.
+    fn from_place(&self) -> Option<OsString> {
+        let target = || self.place.target.as_ref().map(|target| OsString::from(target.to_string()));
+        self.from.clone().or_else(target)
+    }
+}
+
+/// A place that was named.
+enum Place {
+    /// A snapshot of ours.
+    Snapshot(SnapshotName),
+    /// A snapshot, by where it is.
+    Path(PathBuf),
+    /// A target that has copies.
+    Replica(TargetName),
+    /// A target that has archives.
+    Archive(TargetName),
+}
+
+/// What `--from` means.
+fn place_of(setup: &Setup, from: &OsStr) -> Result<Place, Failure> {
+    if from.as_bytes().contains(&b'/') {
+        return Ok(Place::Path(PathBuf::from(from)));
+    }
+    let text = from.to_str().unwrap_or_default();
+    if let Ok(name) = text.parse() {
+        return Ok(Place::Snapshot(name));
+    }
+    let target: Option<TargetName> = text.parse().ok();
+    match target {
+        Some(target) if setup.target(&target).is_some() => Ok(Place::Archive(target)),
+        Some(target) if setup.replica(&target).is_some() => Ok(Place::Replica(target)),
+        _ => {
+            let what = format!("`{}` is neither a snapshot nor a target", from.display());
+            let names = setup.targets.iter().map(|t| &t.name).chain(setup.replicas.iter().map(|r| &r.name));
+            let names = names.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Err(Failure::usage(
+                what,
+                format!("name a snapshot (or its path), or a target of the configuration: {names}"),
+            ))
+        }
+    }
+}
+
 /// What is to come back.
 enum Wanted {
     /// A whole subvolume.
@@ -94,7 +147,7 @@ enum Wanted {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     match wanted(&args.what)? {
         Wanted::Subvolume(subvolume) => {
-            let only_for_paths = args.list || args.overwrite || args.beside || args.from.is_some();
+            let only_for_paths = args.list || args.overwrite || args.beside;
             let Some(to) = args.to.as_deref().filter(|_| !only_for_paths) else {
                 let what = format!(
                     "`{subvolume}` is taken for a whole subvolume, which needs `--to DIRECTORY` and nothing more"

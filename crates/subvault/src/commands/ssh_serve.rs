@@ -28,6 +28,9 @@ pub struct Args {
     /// Never delete a copy, whatever the other side asks for
     #[arg(long)]
     append_only: bool,
+    /// Never send anything back, so that whoever has the key cannot read what was copied
+    #[arg(long)]
+    no_restore: bool,
     /// Take the other side for dead after so many seconds without a sign of life
     #[arg(long, value_name = "SECONDS", default_value = "120")]
     stall: NonZeroU32,
@@ -42,6 +45,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         directory: args.directory.clone(),
         host: args.host.clone(),
         append_only: args.append_only,
+        no_restore: args.no_restore,
         stall: Duration::from_secs(u64::from(args.stall.get())),
     };
     serve(&settings, std::io::stdin(), std::io::stdout())?;

@@ -15,14 +15,14 @@ use crate::{COPYING, at_each, named, share};
 const LARGE: usize = 12 << 20;
 
 /// A world whose `home` is copied to a disk, or through a connection to what is the disk of another machine.
-struct Copies {
-    world: World,
-    disk: LoopPool,
+pub(crate) struct Copies {
+    pub(crate) world: World,
+    pub(crate) disk: LoopPool,
     changes: std::cell::Cell<u64>,
 }
 
 impl Copies {
-    fn new(connected: bool) -> Self {
+    pub(crate) fn new(connected: bool) -> Self {
         let (world, disk) = (World::new(2048), LoopPool::new(2 << 30, &[], &[]).unwrap());
         let copies = Self { world, disk, changes: 0.into() };
         let ssh = if connected { "ssh = { host = \"peer\", stall_seconds = 5 }\n" } else { "" };
@@ -45,7 +45,7 @@ impl Copies {
     }
 
     /// Changes the subvolume and takes a snapshot of it.
-    fn next(&self, bytes: usize) {
+    pub(crate) fn next(&self, bytes: usize) {
         let number = self.changes.replace(self.changes.get() + 1);
         change(&self.world.home(), number, bytes);
         next_second();
@@ -54,10 +54,15 @@ impl Copies {
         tool(&["btrfs", "-q", "subvolume", "snapshot", "-r", text(&self.world.home()), text(&path)]);
     }
 
-    fn run(&self) -> Ran {
+    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(PROGRAM);
-        command.arg("replicate").env("SUBVAULT_CONFIG", self.world.config()).env("PATH", self.wrapper());
-        finish(command.stdin(std::process::Stdio::null()))
+        command.args(args).env("SUBVAULT_CONFIG", self.world.config()).env("PATH", self.wrapper());
+        command.env_remove("SUBVAULT_CRASH_AT").stdin(std::process::Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self) -> Ran {
+        finish(&mut self.command(&["replicate"]))
     }
 
     fn kill(&self, death: &Death) -> bool {
@@ -68,9 +73,8 @@ impl Copies {
     /// A kill at the other end is none of the program here.
     fn kill_any(&self, death: &Death) -> bool {
         let Death::At(point) = death else { return self.kill(death) };
-        let mut command = std::process::Command::new(PROGRAM);
-        command.arg("replicate").env("SUBVAULT_CONFIG", self.world.config()).env("PATH", self.wrapper());
-        command.env("SUBVAULT_CRASH_AT", point).stdin(std::process::Stdio::null());
+        let mut command = self.command(&["replicate"]);
+        command.env("SUBVAULT_CRASH_AT", point);
         !command.output().unwrap().status.success()
     }
 

@@ -160,7 +160,9 @@ impl Machine {
     }
 
     fn restore_args(&self) -> Vec<String> {
-        ["restore", "home", "--to", text(&self.on_disk("back")), "-i", text(&self.key())].map(str::to_owned).to_vec()
+        ["restore", "home", "--from", "disk", "--to", text(&self.on_disk("back")), "-i", text(&self.key())]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     /// Restores what nobody has restored yet.

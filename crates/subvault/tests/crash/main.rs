@@ -19,6 +19,7 @@ mod machine_tree;
 mod oracle;
 mod power;
 mod restores;
+mod returns;
 mod rollbacks;
 mod scene;
 mod store;
@@ -51,6 +52,8 @@ const UNDOING: &[&str] = &["undo-"];
 const ROLLING_BACK: &[&str] = &["rollback-"];
 /// Points of copying to disks and hosts.
 const COPYING: &[&str] = &["copy-", "serve-"];
+/// Points of what comes back from there.
+const RETURNING: &[&str] = &["return-"];
 
 /// The points of a command, each at its first, second and fifth passing.
 fn named(prefixes: &[&str]) -> Vec<Vec<String>> {
@@ -73,6 +76,7 @@ fn at_each(points: &[Vec<String>], mut kill: impl FnMut(&Death) -> bool) -> usiz
 #[test]
 fn every_named_point_belongs_to_a_test() {
     let prefixes =
-        [ARCHIVING, RESTORING, COLLECTING, COPYING, BRINGING_BACK, UNDOING, ELSEWHERE, ROLLING_BACK].concat();
+        [ARCHIVING, RESTORING, RETURNING, COLLECTING, COPYING, BRINGING_BACK, UNDOING, ELSEWHERE, ROLLING_BACK]
+            .concat();
     assert!(POINTS.iter().all(|point| prefixes.iter().any(|prefix| point.starts_with(prefix))));
 }

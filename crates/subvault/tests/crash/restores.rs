@@ -30,7 +30,7 @@ fn extend(scene: &Scene) {
 #[test]
 fn restores_survive_random_kills() {
     let (scene, to, key) = chain();
-    let args = ["restore", "home", "--to", text(&to), "-i", text(&key)];
+    let args = ["restore", "home", "--from", "disk", "--to", text(&to), "-i", text(&key)];
     let mut moments = Moments::new("restores", share(22), scene.measure(&args));
     scene.is_restored(&to);
     while let Some(death) = moments.next() {
@@ -54,7 +54,7 @@ fn restores_survive_random_kills() {
 fn restores_survive_a_kill_at_every_named_point() {
     let points = named(RESTORING);
     let (scene, to, key) = chain();
-    let args = ["restore", "home", "--to", text(&to), "-i", text(&key)];
+    let args = ["restore", "home", "--from", "disk", "--to", text(&to), "-i", text(&key)];
     let mut kills = at_each(&points, |death| {
         let killed = scene.kill(&args, death);
         scene.restore_again(&to);

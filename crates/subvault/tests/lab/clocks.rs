@@ -32,7 +32,7 @@ fn a_clock_that_jumps_costs_nothing() {
     // The newest is the one that was taken last, and not the one whose date is the highest.
     for (args, wanted) in [("", CLOCK.len() - 1), ("--at '2026-11-20 12:30'", 0), ("--at '1999-01-01 12:00'", 3)] {
         let number = machine.must(&format!(
-            "mkdir /pool/to; /host/subvault restore home --to /pool/to {args} -i /host/key.txt >&2; cat /pool/to/home/number
+            "mkdir /pool/to; /host/subvault restore home --from disk --to /pool/to {args} -i /host/key.txt >&2; cat /pool/to/home/number
             btrfs -q subvolume delete /pool/to/*; rmdir /pool/to"
         ));
         assert_eq!(number.trim(), wanted.to_string(), "{args}");

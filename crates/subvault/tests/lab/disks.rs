@@ -10,7 +10,7 @@ use crate::world::{noise, proved};
 
 /// Restores the newest, and tidies up.
 const RESTORE: &str = "/host/subvault verify --all >&2
-/host/subvault restore home --to /pool/back --read-only -i /host/key.txt >&2
+/host/subvault restore home --from disk --to /pool/back --read-only -i /host/key.txt >&2
 umount /pool /store";
 
 /// What came back is the newest snapshot.

@@ -97,7 +97,7 @@ fn a_machine_whose_power_is_cut_while_archiving_goes_on() {
 fn everything_is_in_order(machine: &mut Machine, seen: &mut Seen) {
     boot(machine);
     machine
-        .must("/host/subvault gc\n/host/subvault restore home --to /pool/back -i /host/key.txt\numount /pool /store");
+        .must("/host/subvault gc\n/host/subvault restore home --from disk --to /pool/back -i /host/key.txt\numount /pool /store");
     machine.off();
     visible(machine, seen);
     on_disk(&machine.shared(DISKS[1]), |disk| {

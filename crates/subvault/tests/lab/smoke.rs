@@ -11,7 +11,7 @@ const BULK: usize = 600;
 const ARCHIVED: usize = 3;
 const RESTORE_EACH: &str = "for snapshot in /pool/snapshots/*/; do
     moment=$(basename \"${snapshot#*/home.}\")
-    /host/subvault restore home --to /pool/back --at \"$moment\" --read-only -i /host/key.txt
+    /host/subvault restore home --from disk --to /pool/back --at \"$moment\" --read-only -i /host/key.txt
 done
 /host/subvault verify --all
 umount /pool /store";

@@ -163,7 +163,10 @@ fn without_the_right_key_nothing_comes_back() {
         (&["-i", "/dev/null"], "/dev/null"),
     ];
     for (key, words) in tries {
-        let ran = world.run(&[&["restore", "home", "--to", &to_text], key].concat()).expect(1).says(&[words, "→"]);
+        let ran = world
+            .run(&[&["restore", "home", "--from", "disk", "--to", &to_text], key].concat())
+            .expect(1)
+            .says(&[words, "→"]);
         nothing_in_place(&to, &ran);
     }
     // None of that left anything behind that is in the way.

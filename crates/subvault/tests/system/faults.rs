@@ -93,7 +93,7 @@ fn a_read_only_store_and_one_that_is_not_mounted_are_told() {
     drop(small);
     fs::rename(world.store(), &away).unwrap();
     let back = world.back();
-    let restore = ["restore", "home", "--to", text(&back)];
+    let restore = ["restore", "home", "--from", "disk", "--to", text(&back)];
     for (args, code) in [(&["archive"][..], 2), (&["verify"], 3), (&["gc"], 3), (&restore, 3)] {
         let ran = world.run(args).expect(code);
         let all = format!("{}{}", ran.out, ran.err);

@@ -92,7 +92,7 @@ fn mistakes_on_the_command_line_say_what_there_is() {
         (&["archive", "--target", "disc"], "error: there is no target `disc`\n  → the configuration has disk\n"),
         (&["verify", "--target", "disc"], "error: there is no target `disc`\n  → the configuration has disk\n"),
         (
-            &["restore", "home", "--to", text(&to), "--at", "yesterday"],
+            &["restore", "home", "--from", "disk", "--to", text(&to), "--at", "yesterday"],
             "error: invalid value 'yesterday' for '--at <TIME>': write 2026-11-20, '2026-11-20 14:30' or \
             2026-11-20T14:30:00Z\n\nFor more information, try '--help'.\n",
         ),
@@ -101,7 +101,7 @@ fn mistakes_on_the_command_line_say_what_there_is() {
         assert_eq!(said(&world, &good, args, 1), wanted, "{args:?}");
     }
     // Nothing is archived yet.
-    let ran = world.run(&["restore", "home", "--to", text(&to)]).expect(3);
+    let ran = world.run(&["restore", "home", "--from", "disk", "--to", text(&to)]).expect(3);
     assert_eq!(
         plain(&world, &ran.err),
         "error: nothing of home is archived there\n  → `subvault list` shows what is archived\n"
@@ -142,7 +142,7 @@ fn what_is_no_subvolume_and_what_is_no_btrfs_is_told() {
     assert!(!Path::new("/nowhere").exists());
     fs::write(world.config(), &good).unwrap();
     world.archive();
-    let ran = world.run(&["restore", "home", "--to", text(elsewhere.path())]).expect(3);
+    let ran = world.run(&["restore", "home", "--from", "disk", "--to", text(elsewhere.path())]).expect(3);
     assert!(ran.err.contains("not on a Btrfs file system"), "{}", ran.err);
     assert!(crate::world::names(elsewhere.path()).is_empty());
 }

@@ -47,7 +47,7 @@ fn answers_have_the_keys_that_scripts_rely_on() {
     note("gc --dry-run", answered(&world, &["gc", "--dry-run"], 0));
     note("gc", answered(&world, &["gc"], 0));
     let (to, key) = (world.back(), world.key());
-    let restore = ["restore", "home", "--to", text(&to), "-i", text(&key)];
+    let restore = ["restore", "home", "--from", "disk", "--to", text(&to), "-i", text(&key)];
     note("restore --dry-run", answered(&world, &[&restore[..], &["--dry-run"]].concat(), 0));
     note("restore", answered(&world, &restore, 0));
     note("init --dry-run", answered(&world, &["init", "--dry-run"], 0));
@@ -89,7 +89,7 @@ fn a_dry_run_changes_nothing() {
     nothing_changes(&["archive", "-n", "--full"]);
     nothing_changes(&["gc", "--dry-run"]);
     nothing_changes(&["around", "--dry-run", "--", "false"]);
-    nothing_changes(&["restore", "home", "--dry-run", "--to", text(&to), "-i", text(&key)]);
+    nothing_changes(&["restore", "home", "--from", "disk", "--dry-run", "--to", text(&to), "-i", text(&key)]);
     nothing_changes(&["init", "--dry-run"]);
     nothing_changes(&["list"]);
     nothing_changes(&["verify", "--all"]);

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test cannot go on without what it asks for")]
 
 mod around;
+mod copies_back;
 mod damage;
 mod databases;
 mod diff;

@@ -37,7 +37,7 @@ fn a_gigabyte_takes_less_than_a_quarter_of_one() {
     }
     let archive = peak(&world, &["archive"]);
     let (to, key) = (world.back(), world.key());
-    let restore = peak(&world, &["restore", "home", "--to", text(&to), "-i", text(&key)]);
+    let restore = peak(&world, &["restore", "home", "--from", "disk", "--to", text(&to), "-i", text(&key)]);
     let verify = peak(&world, &["verify", "--all"]);
     for (what, mib) in [("archive", archive), ("restore", restore), ("verify", verify)] {
         assert!(mib < LIMIT_MIB, "{what} took {mib} MiB");

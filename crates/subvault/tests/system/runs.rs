@@ -66,7 +66,7 @@ fn a_second_restore_ends_at_once_and_what_a_killed_one_left_is_used() {
     world.archive();
     let back = world.back();
     let key = world.key();
-    let args = ["restore", "home", "--to", text(&back), "-i", text(&key)];
+    let args = ["restore", "home", "--from", "disk", "--to", text(&back), "-i", text(&key)];
     let mut first = world.start(&args);
     wait_for("the restore", || names(&back).iter().any(|name| name.ends_with(".part")));
     let ran = world.run(&args).expect(4);

@@ -13,7 +13,7 @@ use crate::replicate::take_snapshot;
 use crate::world::{PROGRAM, Ran, World, finish, names, proved, text, tool, wait_for};
 
 /// Two name spaces with a wire between them; `sshd` listens in the second one.
-struct Net {
+pub(crate) struct Net {
     here: String,
     there: String,
     sshd: Option<Child>,
@@ -39,19 +39,19 @@ impl Net {
     }
 
     /// The wire, down or up.
-    fn wire(&self, word: &str) {
+    pub(crate) fn wire(&self, word: &str) {
         tool(&["ip", "-n", &self.here, "link", "set", "wire", word]);
     }
 
     /// Loses none any more.
-    fn lose_none(&self) {
+    pub(crate) fn lose_none(&self) {
         for name in [&self.here, &self.there] {
             tool(&["ip", "netns", "exec", name, "nft", "delete table inet loss"]);
         }
     }
 
     /// Loses so many packets of a hundred, in both directions.
-    fn lose(&self, percent: u32) {
+    pub(crate) fn lose(&self, percent: u32) {
         let rules = format!(
             "add table inet loss; add chain inet loss input {{ type filter hook input priority 0 ; }}; \
             add rule inet loss input numgen random mod 100 < {percent} drop"
@@ -80,15 +80,15 @@ impl Drop for Net {
 }
 
 /// A world whose `home` is copied to another machine.
-struct Remote {
-    net: Net,
-    world: World,
-    nas: LoopPool,
+pub(crate) struct Remote {
+    pub(crate) net: Net,
+    pub(crate) world: World,
+    pub(crate) nas: LoopPool,
 }
 
 impl Remote {
     /// With these arguments of the forced command.
-    fn new(arguments: &str) -> Self {
+    pub(crate) fn new(arguments: &str) -> Self {
         let world = World::new(1024);
         let nas = LoopPool::new(1 << 30, &[], &[]).unwrap();
         fs::create_dir(nas.path().join("backup")).unwrap();
@@ -146,18 +146,38 @@ impl Remote {
         wait_for("sshd", || fs::read_to_string(&log).is_ok_and(|said| said.contains("listening")));
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.net.here, "timeout", "-k", "5", "200", PROGRAM]).args(args);
         command.env("SUBVAULT_CONFIG", self.world.config()).stdin(Stdio::null());
         command
     }
 
-    fn replicate(&self) -> Ran {
-        finish(&mut self.command(&["replicate"]))
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        finish(&mut self.command(args))
     }
 
-    fn copies(&self) -> PathBuf {
+    /// Runs another program on this side of the wire.
+    pub(crate) fn run_tool(&self, args: &[&str]) -> String {
+        tool(&[&["ip", "netns", "exec", &self.net.here], args].concat())
+    }
+
+    /// What comes from there comes slowly.
+    pub(crate) fn slow(&self) {
+        let slow = "qdisc add dev wire root tbf rate 8mbit burst 32k latency 400ms";
+        tool(&[&["tc", "-n", &self.net.there][..], &slow.split(' ').collect::<Vec<_>>()].concat());
+    }
+
+    /// And quickly again.
+    pub(crate) fn quick(&self) {
+        tool(&["tc", "-n", &self.net.there, "qdisc", "del", "dev", "wire", "root"]);
+    }
+
+    pub(crate) fn replicate(&self) -> Ran {
+        self.run(&["replicate"])
+    }
+
+    pub(crate) fn copies(&self) -> PathBuf {
         self.nas.path().join("backup/laptop/home")
     }
 

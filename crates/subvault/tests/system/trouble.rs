@@ -21,7 +21,7 @@ fn another_set_of_keys_begins_a_new_chain() {
     let ran = world.archive();
     assert!(ran.out.contains("full"), "{}", ran.out);
     let back = world.back();
-    world.run(&["restore", "home", "--to", text(&back), "-i", text(&second)]).expect(0);
+    world.run(&["restore", "home", "--from", "disk", "--to", text(&back), "-i", text(&second)]).expect(0);
     next_second();
     assert!(world.archive().out.contains("incremental"));
     proved("keys that were changed begin a new chain, which the new key alone opens");
@@ -86,7 +86,7 @@ fn a_missing_access_key_stops_its_own_target_only() {
     world.write("file", 1000);
     fs::remove_file(world.dir.path().join("credentials")).unwrap();
     world.run(&["archive"]).expect(2).says(&["not looked at: target cloud", "cannot read the credentials file"]);
-    world.run(&["restore", "home", "--to", text(&world.back()), "-i", text(&world.key())]).expect(0);
+    world.run(&["restore", "home", "--from", "disk", "--to", text(&world.back()), "-i", text(&world.key())]).expect(0);
     world.run(&["verify", "--target", "disk"]).expect(0);
     world.run(&["verify", "--target", "cloud"]).expect(3);
 }

@@ -225,10 +225,18 @@ impl World {
         self.run(&["archive"]).expect(0)
     }
 
-    /// Restores the newest `home` into the directory.
+    /// The first target of the configuration.
+    pub(crate) fn target(&self) -> String {
+        let config = fs::read_to_string(self.config()).unwrap();
+        let (_, targets) = config.split_once("[[target]]").unwrap();
+        targets.split('"').nth(1).unwrap().to_owned()
+    }
+
+    /// Restores the newest `home` into the directory, out of the archive, and not out of what is nearer to hand.
     pub(crate) fn restore_to(&self, to: &Path, more: &[&str]) -> Ran {
-        let key = self.key();
-        self.run(&[&["restore", "home", "--to", text(to), "-i", text(&key)], more].concat())
+        let (key, target) = (self.key(), self.target());
+        let from = if more.contains(&"--target") { vec![] } else { vec!["--target", &target] };
+        self.run(&[&["restore", "home", "--to", text(to), "-i", text(&key)], &from[..], more].concat())
     }
 
     /// Starts a run and waits until it is at work.

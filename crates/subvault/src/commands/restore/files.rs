@@ -1,32 +1,37 @@
 //! `subvault restore PATH`: brings a file or a directory back.
 
+mod find;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use serde_json::json;
 use subvault_host::clock;
 use subvault_host::copy::Below;
-use subvault_host::subvolume::{Subvolume, locate};
+use subvault_host::subvolume::Subvolume;
 use subvault_jobs::bring_back::{Report, Work, carry_out, compare};
 use subvault_jobs::driver::chain;
 use subvault_jobs::error::JobError;
 use subvault_jobs::fetched::Fetched;
+use subvault_jobs::replica::CopySource;
+use subvault_jobs::replicate::Reached;
 use subvault_jobs::setup::{Setup, SubvolumeSetup};
 use subvault_jobs::snapshot;
 use subvault_jobs::versions::{self, Found, Reach};
 use subvault_model::file::{FileKind, FileState, shown};
-use subvault_model::ids::SnapshotUuid;
+use subvault_model::file_path::FilePath;
 use subvault_model::monitor::{Event, Monitor};
-use subvault_model::names::{SnapshotName, SubvolumeName};
+use subvault_model::names::{SnapshotName, TargetName};
 use subvault_model::timestamp::compact;
 use subvault_plan::bring_back::{BringBack, OnConflict, decide};
 use subvault_plan::file_step::FileStep;
-use subvault_plan::versions::{Version, choose, history};
+use subvault_plan::versions::{Version, history};
 
+pub use self::find::Spot;
 use super::Args;
-use crate::commands::archive::no_subvolume;
-use crate::context::Context;
+use crate::context::{Context, Run};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::ask::{Unasked, go_on};
@@ -34,44 +39,6 @@ use crate::output::{self, size, table};
 
 /// Steps that are shown before asking.
 const SHOWN_MOST: usize = 40;
-
-/// What is to come back.
-pub enum Spot {
-    /// A path below the top of a configured subvolume.
-    Inside(SubvolumeName, PathBuf),
-    /// A path of the file system.
-    At(PathBuf),
-}
-
-impl Spot {
-    /// A path below the top of a configured subvolume.
-    pub fn inside(subvolume: SubvolumeName, path: PathBuf) -> Self {
-        Self::Inside(subvolume, path)
-    }
-
-    /// The configured subvolume that it lies in, and its path there.
-    fn find<'a>(&self, setup: &'a Setup) -> Result<(&'a SubvolumeSetup, PathBuf), Failure> {
-        match self {
-            Self::Inside(name, inside) => {
-                let found = setup.subvolume(name).ok_or_else(|| no_subvolume(setup, name))?;
-                Ok((found, inside.clone()))
-            }
-            Self::At(path) => {
-                let located = locate(path)?;
-                let is_it = |subvolume: &&SubvolumeSetup| {
-                    let opened = Subvolume::open(&subvolume.path).ok().filter(|s| s.id() == located.subvolume);
-                    opened.and_then(|s| s.pool().ok()).is_some_and(|pool| pool.uuid() == located.pool)
-                };
-                let found = setup.subvolumes.iter().find(is_it).ok_or_else(|| {
-                    let paths: Vec<_> = setup.subvolumes.iter().map(|s| s.path.display().to_string()).collect();
-                    let what = format!("{} lies in no subvolume of the configuration", path.display());
-                    Failure::usage(what, format!("these are looked after: {}", paths.join(", ")))
-                })?;
-                Ok((found, located.inside))
-            }
-        }
-    }
-}
 
 /// Restores a file or directory.
 ///
@@ -86,12 +53,16 @@ pub fn run(args: &Args, spot: &Spot, context: &Context) -> Result<Exit, Failure>
         let what = format!("{unseen} snapshots of {} are where no mount shows them", subvolume.name);
         context.monitor.event(Event::Note(what));
     }
+    // Before what is found there, as disks are unmounted when it is dropped.
+    let mut reached = Reached::default();
     if args.list {
+        let found = job.all(found, &mut reached)?;
         return job.list(&found);
     }
-    let found = job.choose(found)?;
+    let found = job.choose(found, &mut reached)?;
     match &found.reach {
-        Reach::Snapshot { subvolume: snapshot, .. } => job.bring(&found.version, snapshot, args.yes),
+        Reach::Snapshot { subvolume: snapshot, .. } => job.bring(&found.version, snapshot, args.yes, None),
+        Reach::Copy { target, copy, .. } => job.bring_copy(&found.version, &reached, target, copy),
         Reach::Archive { .. } => job.bring_fetched(&found),
     }
 }
@@ -130,79 +101,6 @@ impl Job<'_> {
         Ok(Exit::Good)
     }
 
-    /// The version that is meant.
-    fn choose(&self, local: Vec<Found>) -> Result<Found, Failure> {
-        let mut found = match self.args.from.as_deref() {
-            None => local,
-            Some(from) => self.only_from(from, local)?,
-        };
-        let of = |found: &[Found]| found.iter().map(|found| found.version.clone()).collect::<Vec<_>>();
-        let mut chosen = choose(&of(&found), self.args.at);
-        if chosen.is_none() && self.args.from.is_none() {
-            let here: Vec<SnapshotUuid> = found.iter().filter_map(|found| found.reach.local()).collect();
-            found = self.archives(&here, None)?;
-            chosen = choose(&of(&found), self.args.at);
-        }
-        match chosen {
-            Some(index) => Ok(found.swap_remove(index)),
-            None => {
-                let when = self.args.at.map_or_else(String::new, |at| format!(" of {} or before", size::moment(at)));
-                let what =
-                    format!("no snapshot{when} has {}, and no archive that could be opened may have it", self.title());
-                let hint = "`--list` shows where it is; check the spelling of the path".to_owned();
-                Err(JobError::Refused { what, hint }.into())
-            }
-        }
-    }
-
-    /// What the place that was named has.
-    fn only_from(&self, from: &OsStr, local: Vec<Found>) -> Result<Vec<Found>, Failure> {
-        if from.as_bytes().contains(&b'/') {
-            return Ok(vec![versions::at_path(Path::new(from), &self.inside)?]);
-        }
-        let text = from.to_str().unwrap_or_default();
-        if text.parse::<SnapshotName>().is_ok() {
-            let mut named: Vec<Found> = local.into_iter().filter(|found| found.version.name == text).collect();
-            named.iter_mut().for_each(|found| found.version.by_name_only = false);
-            return match named.is_empty() {
-                true => Err(Failure::usage(
-                    format!("there is no snapshot {text} of {}", self.subvolume.name),
-                    "`--list` shows them",
-                )),
-                false => Ok(named),
-            };
-        }
-        let target = text.parse().ok().filter(|name| self.setup.target(name).is_some());
-        let target = target.ok_or_else(|| {
-            let what = format!("`{}` is neither a snapshot nor a target", from.display());
-            Failure::usage(what, "name a snapshot (or its path), or a target of the configuration")
-        })?;
-        self.archives(&[], Some(&target))
-    }
-
-    /// What archives have that is not on the pool.
-    fn archives(
-        &self,
-        here: &[SnapshotUuid],
-        only: Option<&subvault_model::names::TargetName>,
-    ) -> Result<Vec<Found>, Failure> {
-        let mut found = Vec::new();
-        for target in self.setup.targets.iter().filter(|target| only.is_none_or(|only| target.name == *only)) {
-            let taken = target.open().and_then(|store| {
-                let layout = self.args.place.layout(self.setup);
-                Ok(subvault_archive::inventory::take_series(&store, &layout, &self.subvolume.name)?)
-            });
-            match taken {
-                Ok(series) => found.extend(versions::archived(&target.name, &series, here)),
-                Err(error) if only.is_some() => return Err(error.into()),
-                Err(error) => {
-                    self.context.monitor.event(Event::Warning(format!("{}: {}", target.name, chain(&error))));
-                }
-            }
-        }
-        Ok(found)
-    }
-
     /// Fetches the whole subvolume beside its snapshots first.
     fn bring_fetched(&self, found: &Found) -> Result<Exit, Failure> {
         let Reach::Archive { target, plan } = &found.reach else { return Ok(Exit::Bug) };
@@ -235,12 +133,46 @@ impl Job<'_> {
             lanes: target.lanes,
         };
         let fetched = Fetched::fetch(self.subvolume, &source, plan, &self.context.monitor)?;
-        drop(run);
+        self.bring_and_remove(&found.version, fetched, run)
+    }
+
+    /// Brings it back out of a copy on a disk, or fetches it from another machine first.
+    fn bring_copy(
+        &self,
+        version: &Version,
+        reached: &Reached,
+        target: &TargetName,
+        copy: &CopySource,
+    ) -> Result<Exit, Failure> {
+        let replica = reached.attached.get(target);
+        let replica = replica.ok_or_else(|| JobError::Bug(format!("{target} was not reached")))?;
+        if let Some(snapshot) = reached.open(target, copy)? {
+            return self.bring(version, &snapshot, self.args.yes, None);
+        }
+        let fetch = format!("{} is fetched from {target} first, beside the snapshots for a while.", self.title());
+        if self.args.dry_run {
+            self.context.answer(&json!({ "from": version, "fetch": null }), || fetch)?;
+            return Ok(Exit::Good);
+        }
+        output::note(&fetch);
+        let run = self.context.lock(&self.setup.state, "restore.lock", "subvault restore")?;
+        let path = FilePath::new(self.inside.as_os_str().as_bytes());
+        let fetched = {
+            let mut attached = replica.lock().unwrap_or_else(PoisonError::into_inner);
+            let monitor = &self.context.monitor;
+            Fetched::fetch_path(self.subvolume, attached.replica.as_mut(), copy, &path, monitor)?
+        };
+        self.bring_and_remove(version, fetched, run)
+    }
+
+    /// Brings it back out of what was fetched, and removes that.
+    fn bring_and_remove(&self, version: &Version, fetched: Fetched, run: Run) -> Result<Exit, Failure> {
         let result = fetched.open().map_err(Failure::from).and_then(|snapshot| {
             match Below::of(&snapshot)?.look(&self.inside)? {
-                Some(_) => self.bring(&found.version, &snapshot, true),
+                // What is fetched was agreed to; what is replaced was not.
+                Some(_) => self.bring(version, &snapshot, self.args.yes, Some(run)),
                 None => Err(JobError::Refused {
-                    what: format!("{} does not have {}", found.version.name, self.title()),
+                    what: format!("{} does not have {}", version.name, self.title()),
                     hint: "give another moment with --at; `subvault list` shows them".to_owned(),
                 }
                 .into()),
@@ -251,7 +183,7 @@ impl Job<'_> {
     }
 
     /// Brings it back out of a snapshot.
-    fn bring(&self, version: &Version, snapshot: &Subvolume, yes: bool) -> Result<Exit, Failure> {
+    fn bring(&self, version: &Version, snapshot: &Subvolume, yes: bool, run: Option<Run>) -> Result<Exit, Failure> {
         let from = Below::of(snapshot)?;
         let (to, target) = self.destination(version)?;
         let ours = snapshot::directory_inside(self.subvolume)?;
@@ -280,7 +212,10 @@ impl Job<'_> {
         if !go_on("Do this?", yes, if changes { Unasked::Refuse } else { Unasked::GoOn })? {
             return Ok(Exit::NothingDone);
         }
-        let run = self.context.lock(&self.setup.state, "restore.lock", "subvault restore")?;
+        let run = match run {
+            Some(run) => run,
+            None => self.context.lock(&self.setup.state, "restore.lock", "subvault restore")?,
+        };
         let (twins, monitor) = (&plan.twins, &self.context.monitor);
         let work =
             Work { setup: Some(self.subvolume), from: &from, to: &to, twins, command: "subvault restore", monitor };
