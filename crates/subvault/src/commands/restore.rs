@@ -87,7 +87,7 @@ pub struct Args {
 
 impl Args {
     /// The place that was named.
-    fn from_place(&self) -> Option<OsString> {
+    fn named_place(&self) -> Option<OsString> {
         let target = || self.place.target.as_ref().map(|target| OsString::from(target.to_string()));
         self.from.clone().or_else(target)
     }

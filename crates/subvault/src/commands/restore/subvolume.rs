@@ -93,7 +93,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Looks at the place that was named, or at all.
     fn look(&mut self) -> Result<(), Failure> {
-        let from = self.whole.args.from_place().map(|from| place_of(self.setup, &from)).transpose()?;
+        let from = self.whole.args.named_place().map(|from| place_of(self.setup, &from)).transpose()?;
         // Another host's streams are in archives alone.
         if self.whole.args.place.host.is_some() {
             let only = match from {

@@ -60,7 +60,7 @@ impl Spot {
 impl Job<'_> {
     /// All versions, as far as they are asked for.
     pub(super) fn all(&self, local: Vec<Found>, reached: &mut Reached) -> Result<Vec<Found>, Failure> {
-        match self.args.from_place() {
+        match self.args.named_place() {
             Some(from) => self.only_from(place_of(self.setup, &from)?, local, reached),
             None if self.args.all => {
                 let mut found = local;
@@ -78,7 +78,7 @@ impl Job<'_> {
             let versions: Vec<Version> = found.iter().map(|found| found.version.clone()).collect();
             choose(&versions, self.args.at)
         };
-        let from = self.args.from_place();
+        let from = self.args.named_place();
         let mut found = match &from {
             None => local,
             Some(from) => self.only_from(place_of(self.setup, from)?, local, reached)?,
