@@ -9,6 +9,7 @@ pub mod boot;
 pub mod choice;
 mod entry;
 pub mod fstab;
+mod grub;
 mod judge;
 pub mod kernel;
 pub mod path;

@@ -40,7 +40,11 @@ pub(super) fn perform(
             crash::point("rollback-default-set");
             Ok(())
         }
-        Step::WriteEntry { file, text } => write_entry(file, text.as_deref(), monitor),
+        Step::WriteEntry { file, within: Some(at), text } => {
+            let inside = Inside::open(&top.join(at.as_path()))?;
+            write_entry(&inside, file, text.as_deref())
+        }
+        Step::WriteEntry { file, within: None, text } => write_entry_here(file, text.as_deref(), monitor),
         Step::Discard { at, uuid } => {
             top.delete(at.as_path(), *uuid)?;
             crash::point("rollback-discarded");
@@ -120,7 +124,7 @@ fn move_nested(
     Ok(moved?)
 }
 
-fn write_entry(file: &Path, text: Option<&str>, monitor: &dyn Monitor) -> Result<(), JobError> {
+fn write_entry_here(file: &Path, text: Option<&str>, monitor: &dyn Monitor) -> Result<(), JobError> {
     let directory = file.parent().unwrap_or(Path::new("/"));
     let name = PathBuf::from(file.file_name().unwrap_or(OsStr::new("")));
     let inside = match Inside::open(directory) {
@@ -135,9 +139,13 @@ fn write_entry(file: &Path, text: Option<&str>, monitor: &dyn Monitor) -> Result
         }
         Err(error) => return Err(error.into()),
     };
+    write_entry(&inside, &name, text)
+}
+
+fn write_entry(inside: &Inside, file: &Path, text: Option<&str>) -> Result<(), JobError> {
     match text {
-        Some(text) => inside.replace(&name, text.as_bytes())?,
-        None => inside.remove(&name)?,
+        Some(text) => inside.replace(file, text.as_bytes())?,
+        None => inside.remove(file)?,
     }
     crash::point("rollback-entry-written");
     Ok(())

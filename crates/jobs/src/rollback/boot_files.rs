@@ -48,6 +48,13 @@ pub(super) fn gather(
             found.unseen.push(base.to_owned());
         } else {
             read(&mut found, incoming, base, base)?;
+            if base == Path::new("boot") {
+                let outgoing = Inside::open(&top.join(subject.path.as_path()))?;
+                for menu in ["boot/grub/grub.cfg", "boot/grub2/grub.cfg"] {
+                    let text = outgoing.read(Path::new(menu), TEXT_MAX)?;
+                    found.replaced_menu = found.replaced_menu.or(text);
+                }
+            }
         }
     }
     Ok(found)
@@ -55,7 +62,16 @@ pub(super) fn gather(
 
 /// Reads the boot files in the directory `at`, under the names that they have below `base`.
 fn read(into: &mut BootFiles, inside: &Inside, at: &Path, base: &Path) -> Result<(), JobError> {
-    for name in ["loader/loader.conf", "grub/grub.cfg", "grub2/grub.cfg", "grub/grubenv", "grub2/grubenv"] {
+    const NAMES: [&str; 7] = [
+        "loader/loader.conf",
+        "grub/grub.cfg",
+        "grub2/grub.cfg",
+        "grub/grubenv",
+        "grub2/grubenv",
+        "grub/custom.cfg",
+        "grub2/custom.cfg",
+    ];
+    for name in NAMES {
         if let Some(text) = inside.read(&at.join(name), TEXT_MAX)? {
             into.files.insert(base.join(name), text);
         }

@@ -29,6 +29,8 @@ pub struct BootFiles {
     pub outside: BTreeMap<PathBuf, PathBuf>,
     /// Which of `BASES` are outside the subvolume and could not be read.
     pub unseen: Vec<PathBuf>,
+    /// The `grub.cfg` of what is replaced, where `/boot` lies inside of it.
+    pub replaced_menu: Option<Vec<u8>>,
 }
 
 /// Which subvolume a command line has the kernel mount.

@@ -1,4 +1,5 @@
-//! The boot entry for what a rollback keeps aside: a copy of the entry that starts by default, with another subvolume.
+//! The boot entry for what a rollback keeps aside: a copy of the entry that starts the place, with another subvolume. For
+//! loaders that read entries it is a file of its own, for GRUB it is in `custom.cfg`.
 //!
 //! It must never become the one that starts by default: where a loader could take it for that, there is none.
 
@@ -6,12 +7,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::Facts;
 use super::boot::{self, Entry, Root};
 use super::path::PoolPath;
 use super::transaction::BootEntry;
+use super::{Facts, grub};
 
-/// The entry that starts what will be kept aside, a copy of the one that starts by default.
+/// The entry that starts what will be kept aside.
 ///
 /// # Errors
 /// Why there can be none.
@@ -21,6 +22,35 @@ pub(super) fn to_write(
     aside: &PoolPath,
     now: Timestamp,
 ) -> Result<BootEntry, &'static str> {
+    let has_menu = facts.boot.files.keys().any(|file| is_menu(file));
+    of_its_own(facts, entries, aside, now).or_else(|why| if has_menu { in_menu(facts, aside, now) } else { Err(why) })
+}
+
+fn is_menu(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name == "grub.cfg")
+}
+
+/// An entry for GRUB.
+fn in_menu(facts: &Facts, aside: &PoolPath, now: Timestamp) -> Result<BootEntry, &'static str> {
+    let (boot, place) = (&facts.boot, &facts.subject.path);
+    let (menu_file, menu) = boot.files.iter().find(|(file, _)| is_menu(file)).ok_or("there is no menu of GRUB")?;
+    let custom = menu_file.with_file_name("custom.cfg");
+    let existing = boot.files.get(&custom).map(|text| std::str::from_utf8(text)).transpose();
+    let existing = existing.map_err(|_| "there is a custom.cfg of your own")?;
+    let outside = boot.outside.iter().rev().find(|(base, _)| menu_file.starts_with(base));
+    let (file, menu, within) = match (outside, &boot.replaced_menu) {
+        (Some((base, at)), _) => (at.join(rest(&custom, base)), menu, false),
+        // The kernel that starts it is the one that is inside of it.
+        (None, Some(replaced)) => (custom.clone(), replaced, true),
+        (None, None) => return Err("GRUB's menu lies in another subvolume"),
+    };
+    let entry = grub::entry(menu, (place, aside), within, now)?;
+    let after = grub::with(existing, &entry_name(aside), &entry)?;
+    Ok(BootEntry { file, within, after: Some(after), before: existing.map(str::to_owned) })
+}
+
+/// An entry in a file of its own, a copy of the one that starts by default.
+fn of_its_own(facts: &Facts, entries: &[Entry], aside: &PoolPath, now: Timestamp) -> Result<BootEntry, &'static str> {
     let (boot, place) = (&facts.boot, &facts.subject.path);
     let entries: Vec<Entry> = entries.iter().filter(|entry| entry.is_text).cloned().collect();
     let entry = boot.default_of(&entries).ok_or("the loader has no entries that can be copied")?;
@@ -40,17 +70,24 @@ pub(super) fn to_write(
     }
     let text = copy(text, place, aside, now).ok_or("its options are not understood")?;
     let file = at.join(rest(&file, base));
-    Ok(BootEntry { file, after: Some(text), before: None })
+    Ok(BootEntry { file, within: false, after: Some(text), before: None })
 }
 
 /// The entry that was written for what now comes back.
 pub(super) fn to_remove(facts: &Facts, aside: &PoolPath) -> Option<BootEntry> {
     let name = entry_name(aside);
     let boot = &facts.boot;
-    let (file, text) = boot.files.iter().find(|(file, _)| file.file_name().is_some_and(|n| n == name.as_str()))?;
+    let is_named = |file: &Path| file.file_name().is_some_and(|found| found == name.as_str());
+    let is_it = |file: &Path, text: &str| if is_custom(file) { grub::has(text, &name) } else { is_named(file) };
+    let texts = boot.files.iter().filter_map(|(file, text)| Some((file, std::str::from_utf8(text).ok()?)));
+    let (file, before) = texts.into_iter().find(|(file, text)| is_it(file, text))?;
     let (base, at) = boot.outside.iter().rev().find(|(base, _)| file.starts_with(base))?;
-    let before = std::str::from_utf8(text).ok()?.to_owned();
-    Some(BootEntry { file: at.join(rest(file, base)), after: None, before: Some(before) })
+    let after = if is_custom(file) { grub::without(before, &name) } else { None };
+    Some(BootEntry { file: at.join(rest(file, base)), within: false, after, before: Some(before.to_owned()) })
+}
+
+fn is_custom(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name == "custom.cfg")
 }
 
 fn rest<'a>(file: &'a Path, base: &Path) -> &'a Path {
@@ -92,7 +129,7 @@ fn copy(text: &str, place: &PoolPath, aside: &PoolPath, now: Timestamp) -> Optio
 }
 
 /// `rootflags=rw,subvol=@` with another name in it.
-fn renamed(word: &str, place: &str, aside: &str) -> String {
+pub(super) fn renamed(word: &str, place: &str, aside: &str) -> String {
     let Some(flags) = word.strip_prefix("rootflags=") else { return word.to_owned() };
     let flags: Vec<String> = flags
         .split(',')

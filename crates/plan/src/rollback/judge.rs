@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::boot::{self, Entry, Root};
 use super::choice::{descends, family};
@@ -13,7 +13,7 @@ use super::entry;
 use super::fstab::{self, Line};
 use super::path::PoolPath;
 use super::transaction::{BootEntry, Direction, FORM, Incoming, Nested, Transaction};
-use super::{Check, Facts, Outcome, Role, Spot, Verdict, Wishes, Word, aside};
+use super::{Check, Facts, Outcome, PoolFacts, Role, Spot, Verdict, Wishes, Word, aside};
 
 /// Judges a rollback.
 #[must_use]
@@ -29,7 +29,7 @@ pub fn judge(facts: &Facts, wishes: &Wishes, now: Timestamp) -> Verdict {
     let place = facts.subject.path.clone();
     let aside = match facts.source.itself {
         true => facts.source.known.path.clone(),
-        false => PoolPath::new(aside(place.as_path(), now)),
+        false => free_aside(&facts.pool, &place, now),
     };
     let incoming = match facts.source.itself {
         true => Incoming::Itself { uuid: facts.source.known.uuid },
@@ -51,6 +51,13 @@ pub fn judge(facts: &Facts, wishes: &Wishes, now: Timestamp) -> Verdict {
         direction: Direction::Forward,
     };
     Verdict { checks: court.checks, transaction }
+}
+
+/// Where what is replaced is kept: a name with the moment, the next one that is free.
+fn free_aside(pool: &PoolFacts, place: &PoolPath, now: Timestamp) -> PoolPath {
+    let moments = (0..).map_while(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok());
+    let mut names = moments.map(|moment| PoolPath::new(aside(place.as_path(), moment)));
+    names.find(|name| pool.at(name.as_path()).is_none()).unwrap_or_else(|| PoolPath::new(aside(place.as_path(), now)))
 }
 
 struct Court<'a> {

@@ -49,8 +49,11 @@ pub struct Nested {
 /// A boot entry that comes or goes with the rollback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootEntry {
-    /// The file, on this machine.
+    /// The file, on this machine, or inside of the incoming subvolume.
     pub file: PathBuf,
+    /// Whether it is inside of the incoming subvolume.
+    #[serde(default)]
+    pub within: bool,
     /// What it says after the rollback; `None`: it is gone.
     pub after: Option<String>,
     /// What it said before.
@@ -155,6 +158,8 @@ pub enum Step {
     WriteEntry {
         /// The file.
         file: PathBuf,
+        /// The subvolume that it is inside of; `None`: the file is one of this machine.
+        within: Option<PoolPath>,
         /// What it says; `None`: it is removed.
         text: Option<String>,
     },
@@ -268,6 +273,11 @@ impl Transaction {
                 let (at, lines) = (self.aside.clone(), self.fstab_lines.clone());
                 steps.push(Step::MendFstab { at, lines, place: self.place.clone() });
             }
+            // What is inside goes with the subvolume, and is there when it comes into its place.
+            if let Some(entry) = self.entry.as_ref().filter(|entry| entry.within) {
+                let (file, text) = (entry.file.clone(), entry.after.clone());
+                steps.push(Step::WriteEntry { file, within: Some(self.aside.clone()), text });
+            }
             steps.push(self.exchange());
         }
         let (outgoing, incoming) = match stage {
@@ -279,16 +289,16 @@ impl Transaction {
         if self.moves_default && pool.default == outgoing.id {
             steps.push(Step::SetDefault { at: self.place.clone() });
         }
-        if let Some(entry) = &self.entry {
-            steps.push(Step::WriteEntry { file: entry.file.clone(), text: entry.after.clone() });
+        if let Some(entry) = self.entry.as_ref().filter(|entry| !entry.within) {
+            steps.push(Step::WriteEntry { file: entry.file.clone(), within: None, text: entry.after.clone() });
         }
         Ok(steps)
     }
 
     fn back(&self, pool: &PoolFacts, discard: bool) -> Result<Vec<Step>, Stuck> {
         let mut steps = Vec::new();
-        if let Some(entry) = &self.entry {
-            steps.push(Step::WriteEntry { file: entry.file.clone(), text: entry.before.clone() });
+        if let Some(entry) = self.entry.as_ref().filter(|entry| !entry.within) {
+            steps.push(Step::WriteEntry { file: entry.file.clone(), within: None, text: entry.before.clone() });
         }
         let stage = self.stage(pool)?;
         if matches!(stage, Stage::After { .. }) {
@@ -349,8 +359,11 @@ impl fmt::Display for Step {
             Self::Move { from, to, .. } => write!(f, "move      {from} → {to}"),
             Self::MakeReadOnly { at, .. } => write!(f, "read-only {at}"),
             Self::SetDefault { at } => write!(f, "default   {at}"),
-            Self::WriteEntry { file, text: Some(_) } => write!(f, "write     boot entry {}", file.display()),
-            Self::WriteEntry { file, text: None } => write!(f, "remove    boot entry {}", file.display()),
+            Self::WriteEntry { file, within: Some(at), .. } => {
+                write!(f, "write     boot entry {} in {at}", file.display())
+            }
+            Self::WriteEntry { file, text: Some(_), .. } => write!(f, "write     boot entry {}", file.display()),
+            Self::WriteEntry { file, text: None, .. } => write!(f, "remove    boot entry {}", file.display()),
             Self::Discard { at, .. } => write!(f, "delete    {at}, which never was in use"),
             Self::KeepReverted { from, to, .. } => write!(f, "rename    {from} → {to}"),
         }

@@ -110,9 +110,15 @@ fn debian_with_boot_inside() {
         rootflags=subvol=@rootfs\n}\n";
     let fstab = "# <file system>\nPOOL / btrfs defaults,subvol=@rootfs 0 0\nUUID=AB-CD /boot/efi vfat umask=0077 0 1\n";
     let images = [("boot/vmlinuz-6.1.0-25-amd64", ""), ("boot/vmlinuz-6.1.0-9-amd64", "")];
-    let files = boot(None, &[("boot/grub/grub.cfg", grub)], &images);
+    let mut files = boot(None, &[("boot/grub/grub.cfg", grub)], &images);
     let facts = machine("@rootfs", fstab, &["6.1.0-25-amd64"], files.clone());
     let verdict = is_good(&facts);
+    assert!(verdict.transaction.entry.is_none(), "the menu does not read custom.cfg");
+    let replaced = format!("{grub}source custom.cfg\n").replace("6.1.0-25", "6.1.0-26");
+    files.replaced_menu = Some(replaced.into_bytes());
+    let entry = is_good(&machine("@rootfs", fstab, &["6.1.0-25-amd64"], files.clone())).transaction.entry.unwrap();
+    assert!(entry.within && entry.file.ends_with("boot/grub/custom.cfg"));
+    assert!(entry.after.unwrap().contains("/boot/vmlinuz-6.1.0-26-amd64"));
     // The older kernel is told, the newest counts.
     assert!(verdict.checks.iter().any(|c| c.outcome == Outcome::Warning && c.found.contains("6.1.0-9-amd64")));
     is_refused(

@@ -30,6 +30,8 @@ pub(crate) enum Layout {
     Numbered,
     /// As the default subvolume, with `/boot` inside, in snapper's tree.
     Default,
+    /// By its name, with `/boot` inside and GRUB, as Debian does it.
+    Grub,
 }
 
 impl Machine {
@@ -37,7 +39,11 @@ impl Machine {
     pub(crate) fn new(layout: Layout) -> Self {
         let pool = LoopPool::new(512 << 20, &[], &[]).unwrap();
         let dir = TempDir::with_prefix("subvault-rollback-").unwrap();
-        let root = if layout == Layout::Default { "@/.snapshots/1/snapshot" } else { "@" };
+        let root = match layout {
+            Layout::Default => "@/.snapshots/1/snapshot",
+            Layout::Grub => "@rootfs",
+            _ => "@",
+        };
         let machine = Self { pool, dir, root: root.to_owned() };
         if layout == Layout::Default {
             machine.subvolume("@");
@@ -53,6 +59,7 @@ impl Machine {
             Layout::Named => "rw,subvol=/@".to_owned(),
             Layout::Numbered => format!("rw,subvolid={id},subvol=/@"),
             Layout::Default => "rw".to_owned(),
+            Layout::Grub => "defaults,subvol=@rootfs".to_owned(),
         };
         let mut fstab = format!("UUID={} / btrfs {options} 0 0\n", uuid.trim());
         fstab.push_str(&format!("UUID={} /home btrfs subvol=@home 0 0\n", uuid.trim()));
@@ -63,6 +70,8 @@ impl Machine {
             );
             machine.write(&format!("boot/vmlinuz-{KERNEL}"), b"");
             tool(&["btrfs", "subvolume", "set-default", &id, text(&machine.pool.path())]);
+        } else if layout == Layout::Grub {
+            machine.menu(KERNEL);
         } else {
             fstab.push_str("LABEL=ESP /boot vfat rw 0 2\n");
             machine.boot_partition(uuid.trim());
@@ -80,6 +89,23 @@ impl Machine {
         machine.snapshot("snapshots/root.1");
         machine.write("etc/issue", b"new");
         machine
+    }
+
+    /// The menu that `grub-mkconfig` makes for a kernel of this version, and the kernel.
+    pub(crate) fn menu(&self, version: &str) {
+        let uuid = tool(&["blkid", "-o", "value", "-s", "UUID", text(self.pool.device())]);
+        let uuid = uuid.trim();
+        let menu = format!(
+            "set default=\"0\"\nmenuentry 'Debian GNU/Linux' --class debian --class os $menuentry_id_option \
+            'gnulinux-simple-{uuid}' {{\n\tinsmod gzio\n\tif [ x$grub_platform = xxen ]; then insmod xzio; fi\n\
+            \tinsmod btrfs\n\tsearch --no-floppy --fs-uuid --set=root {uuid}\n\techo\t'Loading Linux {version} ...'\n\
+            \tlinux\t/@rootfs/boot/vmlinuz-{version} root=UUID={uuid} ro rootflags=subvol=@rootfs  quiet\n\
+            \techo\t'Loading initial ramdisk ...'\n\tinitrd\t/@rootfs/boot/initrd.img-{version}\n}}\n\
+            if [ -f  ${{config_directory}}/custom.cfg ]; then\n  source ${{config_directory}}/custom.cfg\nfi\n"
+        );
+        self.write("boot/grub/grub.cfg", menu.as_bytes());
+        self.write(&format!("boot/vmlinuz-{version}"), b"");
+        self.write(&format!("usr/lib/modules/{version}/modules.dep"), b"");
     }
 
     /// systemd-boot, with a kernel that says its version in its header.

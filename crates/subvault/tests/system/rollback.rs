@@ -58,6 +58,38 @@ fn a_rescue_system_rolls_back_and_undoes_it() {
 }
 
 #[test]
+fn grub_offers_what_was_replaced() {
+    let machine = Machine::new(Layout::Grub);
+    // An update brought another kernel, and removed the one before.
+    let newer = "6.99.0-2-amd64";
+    machine.menu(newer);
+    fs::remove_file(machine.in_root(&format!("boot/vmlinuz-{KERNEL}"))).unwrap();
+    fs::remove_dir_all(machine.in_root(&format!("usr/lib/modules/{KERNEL}"))).unwrap();
+    let dry = machine.rollback(&["--to", "root.1", "--dry-run"]).expect(0);
+    dry.says(&["write     boot entry boot/grub/custom.cfg in @rootfs.replaced."]);
+    machine.rollback(&["--to", "root.1", "--yes"]).expect(0);
+    let aside = machine.aside();
+    let custom = machine.in_root("boot/grub/custom.cfg");
+    let said = fs::read_to_string(&custom).unwrap();
+    // The kernel is the one that the old root has modules for, and lies where that is now.
+    assert!(said.contains(&format!("\tlinux\t/{aside}/boot/vmlinuz-{newer} ")), "{said}");
+    assert!(said.contains(&format!("rootflags=subvol={aside}  quiet\n")), "{said}");
+    assert!(machine.at(&format!("{aside}/boot/vmlinuz-{newer}")).exists());
+    assert!(!machine.at(&format!("{aside}/boot/grub/custom.cfg")).exists());
+    tool(&["grub-script-check", text(&custom)]);
+    machine.rollback(&["--undo", "--yes"]).expect(0);
+    assert_eq!(machine.issue(), "new");
+    assert!(!custom.exists());
+    // A file of the user's own is left alone, and that is told.
+    machine.write("boot/grub/custom.cfg", b"menuentry 'mine' { true }\n");
+    machine.snapshot("snapshots/root.2");
+    machine.rollback(&["--to", "root.2", "--dry-run"]).expect(0).says(&["custom.cfg of your own"]);
+    machine.rollback(&["--to", "root.2", "--yes"]).expect(0);
+    assert_eq!(fs::read(machine.in_root("boot/grub/custom.cfg")).unwrap(), b"menuentry 'mine' { true }\n");
+    proved("GRUB's menu offers what a rollback replaced, with the kernel that is in it; GRUB's own checker takes it");
+}
+
+#[test]
 fn the_default_subvolume_moves_with_the_root() {
     let machine = Machine::new(Layout::Default);
     let root = machine.id(&machine.root);
