@@ -10,17 +10,49 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use subvault_model::names::SnapshotName;
+use subvault_model::crash;
+use subvault_model::names::{SnapshotName, SubvolumeName};
 use subvault_model::note::{KEEP, Note};
 
 use crate::error::JobError;
 
 const ENDING: &str = ".note.json";
+const STAGED_ENDING: &str = ".note.part";
 
 /// Which snapshot a file is a note on, if it is one.
 #[must_use]
 pub fn is_of(file: &OsStr) -> Option<SnapshotName> {
     file.to_str()?.strip_suffix(ENDING)?.parse().ok()
+}
+
+/// Which snapshot a file was to become a note on.
+fn is_staged_for(file: &OsStr) -> Option<SnapshotName> {
+    file.to_str()?.strip_prefix('.')?.strip_suffix(STAGED_ENDING)?.parse().ok()
+}
+
+/// The snapshots of a subvolume that are not there though a note on them is, or on which a note was being written.
+///
+/// # Errors
+/// When the directory is there and cannot be read.
+pub fn lost(directory: &Path, subvolume: &SubvolumeName) -> Result<Vec<SnapshotName>, JobError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(JobError::file("read the snapshot directory", directory)(e)),
+    };
+    let mut lost = BTreeSet::new();
+    for entry in entries {
+        let file = entry.map_err(JobError::file("read the snapshot directory", directory))?.file_name();
+        lost.extend(is_staged_for(&file));
+        lost.extend(is_of(&file).filter(|name| !is_there(directory, name)));
+    }
+    lost.retain(|name| name.subvolume() == subvolume);
+    Ok(lost.into_iter().collect())
+}
+
+/// Whatever it is: a note is lost only where nothing at all has the name.
+fn is_there(directory: &Path, snapshot: &SnapshotName) -> bool {
+    !matches!(fs::symlink_metadata(directory.join(snapshot.to_string())), Err(e) if e.kind() == ErrorKind::NotFound)
 }
 
 /// What is noted about a snapshot; nothing where there is no note.
@@ -45,11 +77,12 @@ pub fn read(directory: &Path, snapshot: &SnapshotName) -> Note {
 pub fn write(directory: &Path, snapshot: &SnapshotName, note: &Note) -> Result<(), JobError> {
     let path = path(directory, snapshot);
     let text = serde_json::to_vec(note).map_err(|e| JobError::Bug(e.to_string()))?;
-    let staged = directory.join(format!(".{snapshot}.note.part"));
+    let staged = staged(directory, snapshot);
     let put = || {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&staged)?;
         file.write_all(&text)?;
         file.sync_all()?;
+        crash::point("note-staged");
         fs::rename(&staged, &path)
     };
     put().map_err(JobError::file("write the note", &path))
@@ -60,11 +93,31 @@ pub fn write(directory: &Path, snapshot: &SnapshotName, note: &Note) -> Result<(
 /// # Errors
 /// When it is there and stays.
 pub fn remove(directory: &Path, snapshot: &SnapshotName) -> Result<(), JobError> {
-    let path = path(directory, snapshot);
-    match fs::remove_file(&path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(JobError::file("remove the note", &path)(e)),
+    remove_file(&path(directory, snapshot))
+}
+
+/// Removes what a run that died left: a note that is half written, and the note itself where its snapshot is not there.
+///
+/// # Errors
+/// When it is there and stays.
+pub fn remove_lost(directory: &Path, snapshot: &SnapshotName) -> Result<(), JobError> {
+    remove_file(&staged(directory, snapshot))?;
+    if !is_there(directory, snapshot) {
+        remove(directory, snapshot)?;
+    }
+    crash::point("prune-lost-note-removed");
+    Ok(())
+}
+
+fn remove_file(path: &Path) -> Result<(), JobError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(JobError::file("remove the note", path)(e)),
         _ => Ok(()),
     }
+}
+
+fn staged(directory: &Path, snapshot: &SnapshotName) -> PathBuf {
+    directory.join(format!(".{snapshot}{STAGED_ENDING}"))
 }
 
 fn path(directory: &Path, snapshot: &SnapshotName) -> PathBuf {
@@ -91,5 +144,22 @@ mod tests {
         remove(dir.path(), &name).unwrap();
         remove(dir.path(), &name).unwrap();
         assert_eq!(read(dir.path(), &name), Note::default());
+    }
+
+    #[test]
+    fn what_a_dead_run_left_goes_and_what_is_used_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let [there, gone, other] = ["home.20261120T221500Z", "home.20261120T221501Z", "srv.20261120T221501Z"]
+            .map(|text| text.parse::<SnapshotName>().unwrap());
+        let note = Note { description: Some("before the upgrade".to_owned()), ..Note::default() };
+        [&there, &gone, &other].into_iter().for_each(|name| write(dir.path(), name, &note).unwrap());
+        fs::create_dir(dir.path().join(there.to_string())).unwrap();
+        assert_eq!(lost(dir.path(), there.subvolume()).unwrap(), std::slice::from_ref(&gone));
+        fs::write(staged(dir.path(), &there), "{").unwrap();
+        let left = lost(dir.path(), there.subvolume()).unwrap();
+        assert_eq!(left, [there.clone(), gone.clone()]);
+        left.iter().for_each(|name| remove_lost(dir.path(), name).unwrap());
+        assert_eq!(lost(dir.path(), there.subvolume()).unwrap(), []);
+        assert_eq!([&there, &gone, &other].map(|name| read(dir.path(), name) == note), [true, false, true]);
     }
 }

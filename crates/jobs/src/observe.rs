@@ -19,7 +19,7 @@ use crate::nested::Finder;
 use crate::replica::record;
 use crate::replicate::Reached;
 use crate::setup::{NestedChoice, Setup, SubvolumeSetup, TargetSetup};
-use crate::{open_hooks, snapshot};
+use crate::{note, open_hooks, snapshot};
 
 /// What was seen, with what is needed to act on it.
 #[derive(Default)]
@@ -71,13 +71,15 @@ pub fn look(setup: &Setup, only: &[TargetName], claim: Claim, monitor: &dyn Moni
         // The archive of a subvolume that is not there is shown all the same.
         let targets = policy.targets.iter().filter_map(|name| setup.target(name));
         let targets = targets.filter_map(|target| sight.look_at(setup, target, &policy.name, monitor)).collect();
-        match snapshots {
-            Ok(snapshots) => {
+        let noted = snapshots.and_then(|snapshots| Ok((snapshots, note::lost(&subvolume.snapshots, &policy.name)?)));
+        match noted {
+            Ok((snapshots, lost_notes)) => {
                 let (room, nested) = (sight.room(subvolume, monitor), sight.nested(&mut finder, subvolume, monitor));
                 let pool = Pool::containing(&subvolume.path).ok().map(|pool| pool.uuid());
                 sight.observed.subvolumes.push(ObservedSubvolume {
                     name: policy.name.clone(),
                     snapshots,
+                    lost_notes,
                     targets,
                     room,
                     nested,

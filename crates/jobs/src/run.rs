@@ -141,6 +141,10 @@ impl Hands for Runner<'_> {
                 snapshot::delete(&self.subvolume(subvolume)?.snapshots, name, *uuid)?;
                 Ok(Value::Null)
             }
+            Step::RemoveLostNote { subvolume, name } => {
+                note::remove_lost(&self.subvolume(subvolume)?.snapshots, name)?;
+                Ok(Value::Null)
+            }
             Step::SendStream { .. } | Step::AbandonUpload { .. } | Step::RepairPointer { .. } => {
                 self.archiver.perform(step, &self.taken)
             }

@@ -27,8 +27,12 @@ pub fn take(setup: &SubvolumeSetup, name: &SnapshotName, noted: &Note) -> Result
     // First, or a directory would be made on what is below a subvolume that is not mounted.
     let source = Subvolume::open(&setup.path)?;
     make_directory(&setup.snapshots)?;
-    if !noted.is_empty() {
+    if noted.is_empty() {
+        // One that a run left that died before it took a snapshot of this name.
+        note::remove(&setup.snapshots, name)?;
+    } else {
         note::write(&setup.snapshots, name, noted)?;
+        crash::point("note-written");
     }
     let (_, info) = snapshot::take(&source, &setup.snapshots, OsStr::new(&name.to_string()))?;
     crash::point("snapshot-taken");
@@ -125,9 +129,12 @@ pub fn open(directory: &Path, name: &SnapshotName, expected: SnapshotUuid) -> Re
 /// # Errors
 /// When it is another one, or the kernel refuses.
 pub fn delete(directory: &Path, name: &SnapshotName, expected: SnapshotUuid) -> Result<(), JobError> {
+    crash::point("prune-begun");
     Subvolume::delete(directory, OsStr::new(&name.to_string()), expected)?;
     crash::point("snapshot-deleted");
-    note::remove(directory, name)
+    note::remove(directory, name)?;
+    crash::point("prune-note-removed");
+    Ok(())
 }
 
 fn describe(name: SnapshotName, info: &SubvolumeInfo, note: Note) -> Result<LocalSnapshot, JobError> {

@@ -62,6 +62,7 @@ fn main() {
         snapshots: (0..SNAPSHOTS).map(snapshot).collect(),
         targets: Vec::new(),
         room: None,
+        lost_notes: Vec::new(),
         nested: Vec::new(),
         pool: None,
         replicas: Vec::new(),

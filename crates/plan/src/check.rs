@@ -117,6 +117,7 @@ impl<'a> Lint<'a> {
             (Step::DeleteSnapshot { name, uuid, .. }, _) => {
                 self.delete(index, &planned.needs, subvolume, (name, *uuid));
             }
+            (Step::RemoveLostNote { name, .. }, _) => self.remove_note(index, subvolume, name),
             (Step::SendCopy { .. } | Step::RemoveUnfinishedCopy { .. } | Step::DeleteCopy { .. }, _) => {
                 self.replica_step(index, planned, subvolume);
             }
@@ -312,6 +313,17 @@ impl<'a> Lint<'a> {
         }
     }
 
+    /// A note goes alone only where a run that died left it, and not that of a snapshot that is taken in this one.
+    fn remove_note(&mut self, index: usize, subvolume: &ObservedSubvolume, name: &SnapshotName) {
+        self.require(subvolume.lost_notes.contains(name), index, "removes a note that is not lost");
+        let taken = |(_, s): &(StepId, &Step)| matches!(s, Step::TakeSnapshot { name: taken, .. } if taken == name);
+        let is_taken = self.earlier(&subvolume.name).iter().any(taken);
+        self.require(!is_taken, index, "removes the note on a snapshot that is taken");
+        let again = |(_, s): &(StepId, &Step)| matches!(s, Step::RemoveLostNote { name: before, .. } if before == name);
+        let again = self.earlier(&subvolume.name).iter().any(again);
+        self.require(!again, index, "removes a note twice");
+    }
+
     /// The snapshot must be there, be what is meant, and still be there when the step's turn comes.
     fn uses(&mut self, index: usize, subvolume: &ObservedSubvolume, name: &SnapshotName, uuid: SnapshotUuid) {
         let found = self.subvolumes.get(&subvolume.name).and_then(|known| known.snapshots.get(&uuid));
@@ -337,6 +349,7 @@ fn about(step: &Step) -> Option<(&SubvolumeName, Option<&TargetName>)> {
         // A replica is no target that streams are archived to, and is looked up elsewhere.
         Step::TakeSnapshot { subvolume, .. }
         | Step::DeleteSnapshot { subvolume, .. }
+        | Step::RemoveLostNote { subvolume, .. }
         | Step::SendCopy { subvolume, .. }
         | Step::RemoveUnfinishedCopy { subvolume, .. }
         | Step::DeleteCopy { subvolume, .. } => Some((subvolume, None)),

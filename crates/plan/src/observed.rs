@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 use subvault_model::ids::{PoolUuid, SnapshotUuid};
-use subvault_model::names::{GroupName, HookName, StreamName, SubvolumeName, TargetName};
+use subvault_model::names::{GroupName, HookName, SnapshotName, StreamName, SubvolumeName, TargetName};
 use subvault_model::replica::{ReplicaCopy, UnfinishedCopy};
 use subvault_model::stream::StreamSummary;
 use subvault_model::subvolume::LocalSnapshot;
@@ -38,6 +38,8 @@ pub struct ObservedSubvolume {
     pub name: SubvolumeName,
     /// The snapshots that subvault took of it and that exist; in no particular order.
     pub snapshots: Vec<LocalSnapshot>,
+    /// Snapshots of which a run that died left a note: one without its snapshot, or one that is half written.
+    pub lost_notes: Vec<SnapshotName>,
     /// What each target has.
     pub targets: Vec<ObservedTarget>,
     /// How much room there is on its pool, if that could be told.

@@ -155,6 +155,10 @@ pub(crate) fn prune(
             plan.kept.push(Kept { name: snapshot.name.clone(), because });
         }
     }
+    for name in &seen.lost_notes {
+        let step = Step::RemoveLostNote { subvolume: seen.name.clone(), name: name.clone() };
+        plan.push(step, "an earlier run died before it had a snapshot, or after that was gone", Vec::new());
+    }
 }
 
 /// What is out of the ordinary about this subvolume's retention.

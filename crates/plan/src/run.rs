@@ -221,7 +221,8 @@ impl Taking<'_> {
 fn unused_name(seen: &ObservedSubvolume, now: Timestamp) -> SnapshotName {
     let first = SnapshotName::new(seen.name.clone(), now, 1);
     let archived = seen.targets.iter().flat_map(|t| &t.streams).map(|s| &s.snapshot.name);
-    let known = seen.snapshots.iter().map(|s| &s.name).chain(archived);
+    // A note that a run left must not become the note on another one.
+    let known = seen.snapshots.iter().map(|s| &s.name).chain(archived).chain(&seen.lost_notes);
     let last = known.filter(|name| name.taken() == first.taken() && *name.subvolume() == seen.name).max();
     last.map_or(first, SnapshotName::next)
 }

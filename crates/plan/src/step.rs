@@ -165,6 +165,13 @@ pub enum Step {
         /// Its identity, read again before deleting.
         uuid: SnapshotUuid,
     },
+    /// Remove a note that a run that died left: its snapshot is not there, or it is half written.
+    RemoveLostNote {
+        /// Of which subvolume.
+        subvolume: SubvolumeName,
+        /// The snapshot that it is on.
+        name: SnapshotName,
+    },
 }
 
 impl Step {
@@ -250,6 +257,7 @@ impl fmt::Display for Step {
             }
             Self::DeleteCopy { target, name, .. } => write!(f, "delete    copy {name} at {target}"),
             Self::DeleteSnapshot { name, .. } => write!(f, "delete    snapshot {name}"),
+            Self::RemoveLostNote { name, .. } => write!(f, "remove    lost note on {name}"),
         }
     }
 }

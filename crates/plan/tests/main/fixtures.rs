@@ -197,6 +197,7 @@ pub(crate) fn observed(snapshots: Vec<LocalSnapshot>, targets: Vec<ObservedTarge
         snapshots,
         targets,
         room: None,
+        lost_notes: Vec::new(),
         nested: Vec::new(),
         pool: None,
         replicas: Vec::new(),

@@ -36,6 +36,7 @@ fn rename(plan: &mut Plan, i: usize) -> bool {
         | Step::RemoveUnfinishedCopy { subvolume, .. }
         | Step::SendCopy { subvolume, .. }
         | Step::DeleteCopy { subvolume, .. }
+        | Step::RemoveLostNote { subvolume, .. }
         | Step::DeleteSnapshot { subvolume, .. } => *subvolume = elsewhere(),
         Step::BeginHook { .. } | Step::EndHook { .. } => return false,
     }
@@ -126,7 +127,9 @@ fn turned_resume(plan: &mut Plan, i: usize) -> bool {
 fn old_name(plan: &mut Plan, i: usize) -> bool {
     let other = "elsewhere.20260101T000000Z".parse().unwrap();
     match &mut plan.steps[i].step {
-        Step::TakeSnapshot { name, .. } | Step::DeleteSnapshot { name, .. } => *name = other,
+        Step::TakeSnapshot { name, .. } | Step::DeleteSnapshot { name, .. } | Step::RemoveLostNote { name, .. } => {
+            *name = other;
+        }
         Step::SendStream { parent: Some(parent), .. } => parent.snapshot = other,
         _ => return false,
     }

@@ -125,6 +125,7 @@ impl World {
                 snapshots: self.here.get(&of).into_iter().flatten().map(|(s, _)| s.clone()).collect(),
                 targets: Vec::new(),
                 room: None,
+                lost_notes: Vec::new(),
                 nested: Vec::new(),
                 pool: PoolUuid::from_bytes([1; 16]),
                 replicas: replicas.collect(),

@@ -205,6 +205,7 @@ impl World {
             snapshots: held.iter().map(|h| h.snapshot.clone()).collect(),
             targets: self.stores.iter().filter_map(|entry| target(entry, name)).collect(),
             room: None,
+            lost_notes: Vec::new(),
             nested: Vec::new(),
             pool: None,
             replicas: Vec::new(),

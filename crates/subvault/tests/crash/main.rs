@@ -1,5 +1,6 @@
-//! The program is killed, at every named point and at hundreds of random moments, while it archives, restores, copies
-//! and collects garbage, and the power is cut; each time the same command is simply given again, and everything must be right.
+//! The program is killed, at every named point and at hundreds of random moments, while it archives, restores, copies,
+//! prunes and collects garbage, and the power is cut; each time the same command is simply given again, and everything must
+//! be right.
 //!
 //! `SUBVAULT_CRASH_RANDOM` says how many random moments there are in all (300 unless said otherwise),
 //! `SUBVAULT_CRASH_SEED` which.
@@ -18,6 +19,7 @@ mod machine_tree;
 #[path = "../system/oracle.rs"]
 mod oracle;
 mod power;
+mod prune;
 mod restores;
 mod returns;
 mod rollbacks;
@@ -40,6 +42,8 @@ fn share(percent: usize) -> usize {
 
 /// Points of archiving, of restoring, of collecting garbage and of rolling back begin with one of these.
 const ARCHIVING: &[&str] = &["snapshot-", "journal-", "upload-", "part-", "chunk-", "stream-", "manifest-", "pointer-"];
+/// Points of letting snapshots go and of noting what keeps them, beside that of the deletion itself.
+const PRUNING: &[&str] = &["prune-", "note-"];
 const RESTORING: &[&str] = &["restore-"];
 const COLLECTING: &[&str] = &["gc-"];
 /// Points that the tests of the whole program kill at.
@@ -75,8 +79,18 @@ fn at_each(points: &[Vec<String>], mut kill: impl FnMut(&Death) -> bool) -> usiz
 
 #[test]
 fn every_named_point_belongs_to_a_test() {
-    let prefixes =
-        [ARCHIVING, RESTORING, RETURNING, COLLECTING, COPYING, BRINGING_BACK, UNDOING, ELSEWHERE, ROLLING_BACK]
-            .concat();
+    let prefixes = [
+        ARCHIVING,
+        RESTORING,
+        RETURNING,
+        COLLECTING,
+        COPYING,
+        BRINGING_BACK,
+        UNDOING,
+        ELSEWHERE,
+        ROLLING_BACK,
+        PRUNING,
+    ]
+    .concat();
     assert!(POINTS.iter().all(|point| prefixes.iter().any(|prefix| point.starts_with(prefix))));
 }
