@@ -17,6 +17,8 @@ use subvault_model::note::{KEEP, Note};
 use crate::error::JobError;
 
 const ENDING: &str = ".note.json";
+/// Longer than any note that somebody writes.
+pub const LENGTH_MAX: u64 = 1 << 20;
 const STAGED_ENDING: &str = ".note.part";
 
 /// Which snapshot a file is a note on, if it is one.
@@ -53,6 +55,13 @@ pub fn lost(directory: &Path, subvolume: &SubvolumeName) -> Result<Vec<SnapshotN
 /// Whatever it is: a note is lost only where nothing at all has the name.
 fn is_there(directory: &Path, snapshot: &SnapshotName) -> bool {
     !matches!(fs::symlink_metadata(directory.join(snapshot.to_string())), Err(e) if e.kind() == ErrorKind::NotFound)
+}
+
+/// Where the note on what is at this path would be, if that is a snapshot of ours by its name.
+#[must_use]
+pub fn beside(snapshot: &Path) -> Option<PathBuf> {
+    let name: SnapshotName = snapshot.file_name()?.to_str()?.parse().ok()?;
+    Some(path(snapshot.parent()?, &name))
 }
 
 /// What is noted about a snapshot; nothing where there is no note.

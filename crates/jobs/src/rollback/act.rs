@@ -19,6 +19,7 @@ use subvault_plan::rollback::transaction::{Step, Transaction};
 
 use super::look;
 use crate::error::JobError;
+use crate::note as snapshot_note;
 
 /// Larger than any fstab that somebody keeps.
 pub(super) const FSTAB_MAX: u64 = 1 << 20;
@@ -112,6 +113,8 @@ fn move_nested(
     read_only: bool,
 ) -> Result<(), JobError> {
     let nested = open(top, from, uuid)?;
+    // First: without its mark it would not stay for long.
+    take_note_along(top, from.as_path(), to.as_path())?;
     if read_only {
         nested.make_writable()?;
         crash::point("rollback-made-writable");
@@ -122,6 +125,18 @@ fn move_nested(
         nested.make_read_only()?;
     }
     Ok(moved?)
+}
+
+/// Sees to it that what is noted beside a snapshot is beside it in its new place too. What was noted there when the
+/// subvolume was as it is again may have changed since.
+fn take_note_along(top: &TopLevel, from: &Path, to: &Path) -> Result<(), JobError> {
+    let (Some(from), Some(to)) = (snapshot_note::beside(from), snapshot_note::beside(to)) else { return Ok(()) };
+    let inside = Inside::open(&top.join(Path::new("")))?;
+    match inside.read(&from, snapshot_note::LENGTH_MAX)? {
+        Some(noted) => inside.replace(&to, &noted)?,
+        None => inside.remove(&to)?,
+    }
+    Ok(())
 }
 
 fn write_entry_here(file: &Path, text: Option<&str>, monitor: &dyn Monitor) -> Result<(), JobError> {

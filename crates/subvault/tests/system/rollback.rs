@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::machine_tree::{KERNEL, Layout, Machine};
-use crate::world::{PROGRAM, Ran, finish, next_second, proved, text, tool};
+use crate::world::{PROGRAM, Ran, World, finish, names, next_second, proved, text, tool};
 
 /// What is inside the root goes with the place, read-only where it was.
 fn has_its_nested(machine: &Machine) {
@@ -290,4 +290,31 @@ impl Drop for Loop {
             let _ = writeln!(std::io::stderr(), "{} stays", self.0);
         }
     }
+}
+
+/// A mark may be all that keeps a snapshot, and the one that is gone back to knows nothing of those that came after it.
+#[test]
+fn marks_go_with_the_snapshots_that_are_inside() {
+    let world = World::new(256);
+    let (state, home) = (world.state(), world.home());
+    let rules = "keep = { newest = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0 }";
+    let subvolume = format!("[[subvolume]]\nname = \"home\"\npath = {home:?}\n{rules}\n");
+    fs::write(world.config(), format!("[host]\nname = \"laptop\"\nstate = {state:?}\n{subvolume}")).unwrap();
+    world.run(&["snapshot"]).expect(0);
+    next_second();
+    world.run(&["snapshot", "--keep", "-m", "before the move"]).expect(0);
+    let [first, marked, note] = <[String; 3]>::try_from(names(&home.join(".subvault"))).unwrap();
+    let is_marked = || home.join(".subvault").join(&note).exists() && home.join(".subvault").join(&marked).exists();
+    world.run(&["rollback", text(&home), "--to", &first, "--yes"]).expect(0);
+    assert!(is_marked(), "{:?}", names(&home.join(".subvault")));
+    for _ in 0..2 {
+        next_second();
+        world.run(&["snapshot"]).expect(0);
+    }
+    world.run(&["prune"]).expect(0);
+    assert!(is_marked() && !home.join(".subvault").join(&first).exists(), "{:?}", names(&home.join(".subvault")));
+    world.run(&["rollback", text(&home), "--undo", "--yes"]).expect(0);
+    world.run(&["prune"]).expect(0);
+    assert!(is_marked(), "{:?}", names(&home.join(".subvault")));
+    proved("a snapshot that was marked to stay keeps its mark through a rollback and its undo");
 }
