@@ -76,6 +76,9 @@ pub struct Undo {
     pub done: usize,
 }
 
+/// How a name begins that something has for a moment, before it gets its former one.
+const ASIDE: &str = ".subvault-aside.";
+
 /// Decides how changes are taken back. With `force` also those of what was changed again.
 #[must_use]
 pub fn plan(changes: &[Change], force: bool, keep: &SnapshotName) -> Undo {
@@ -241,7 +244,14 @@ impl<'a> Names<'a> {
         let plain = |seen: &&Seen| seen.state.kind == FileKind::Directory && self.current(&seen.path) == to;
         match todo.iter().filter_map(Task::goes).find(plain) {
             Some(made) if gone.state.kind == FileKind::Directory => self.in_place.push(InPlace { gone, made, at: to }),
-            _ => self.steps.push(FileStep::MakeDirectory { from: gone.path.clone(), to }),
+            _ => {
+                // What has its name by now belongs somewhere else, perhaps in this very directory.
+                let in_the_way = |(_, there): &(&Seen, &Seen)| self.current(&there.path) == to;
+                if let Some((_, there)) = todo.iter().filter_map(Task::stays).find(in_the_way) {
+                    self.put_aside(to.clone(), &to, there.state);
+                }
+                self.steps.push(FileStep::MakeDirectory { from: gone.path.clone(), to });
+            }
         }
     }
 
@@ -259,10 +269,14 @@ impl<'a> Names<'a> {
     }
 
     fn give_name_back(&mut self, before: &Seen, there: &Seen) {
-        let (from, to) = (self.current(&there.path), self.goal(&before.path));
+        let (mut from, to) = (self.current(&there.path), self.goal(&before.path));
         // Only the name of a directory above it differs.
         if from == to {
             return;
+        }
+        // What has its name now is what it lies in: first it comes out of there.
+        if from.starts_with(&to) {
+            from = self.put_aside(from, &to, there.state);
         }
         let is_taken = self.todo.iter().any(|task| {
             let other = task.there.as_ref().filter(|other| other.path != there.path);
@@ -275,6 +289,14 @@ impl<'a> Names<'a> {
             true => FileStep::Exchange { from, to, there },
             false => FileStep::Rename { from, to, there },
         });
+    }
+
+    /// Gives something a name beside `place` until it gets its own; where it is then.
+    fn put_aside(&mut self, from: PathBuf, place: &Path, there: FileState) -> PathBuf {
+        let aside = place.with_file_name(format!("{ASIDE}{}", there.inode));
+        self.moved.push((from.clone(), aside.clone(), false));
+        self.steps.push(FileStep::Rename { from, to: aside.clone(), there });
+        aside
     }
 
     /// Whether a directory that is gone held something that still exists under another name, or is not wanted back as a

@@ -21,4 +21,5 @@ mod rollback_world;
 mod run_table;
 mod simulation;
 mod sizes_table;
+mod undo_properties;
 mod world;

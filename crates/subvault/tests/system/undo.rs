@@ -227,3 +227,33 @@ fn what_a_command_changed_is_taken_back_by_its_pair() {
     world.run(&["undo"]).expect(1);
     proved("what a command changed is taken back by its pair, and nothing that came later");
 }
+
+#[test]
+fn what_was_turned_inside_out_is_taken_back() {
+    let world = World::with_directory(256);
+    let home = world.home();
+    for dir in ["outer/inner", "flat"] {
+        fs::create_dir_all(home.join(dir)).unwrap();
+    }
+    for file in ["outer/file", "outer/inner/file", "flat/file"] {
+        fs::write(home.join(file), file).unwrap();
+    }
+    let before = snapshot(&world, "20261101T100000Z");
+    let rename = |from: &str, to: &str| fs::rename(home.join(from), home.join(to)).unwrap();
+    // The inner directory around the outer one, and a file in the place of the directory that it was in.
+    rename("outer/inner", "t");
+    rename("outer", "t/within");
+    rename("t", "outer");
+    rename("flat/file", "t");
+    fs::remove_dir(home.join("flat")).unwrap();
+    rename("t", "flat");
+    let after = snapshot(&world, "20261101T110000Z");
+    let answer = world.run(&["undo", "home.20261101T100000Z", "--yes", "--json"]).expect(0).json();
+    assert_told(&before, &home, "inside out");
+    let kept = answer["report"]["kept"].as_str().unwrap();
+    world.run(&["undo", kept, "--yes"]).expect(0);
+    assert_told(&after, &home, "and again");
+    proved(
+        "a directory inside of what was in it, and a file in the place of its directory, are taken back and put again",
+    );
+}
