@@ -280,11 +280,11 @@ fn resumed(begun: Begun) -> (Begun, Option<Sealer>) {
 
 /// Lets the kernel send and packs what comes, while the content of the snapshot is being read for its digest.
 fn pump(subject: &Subject<'_>, job: &WriteJob<'_>) -> Result<(Written, Option<ContentRecord>), JobError> {
-    let directory = &subject.subvolume.snapshots;
-    let snapshot = snapshot::open(directory, &subject.snapshot.name, subject.snapshot.uuid)?;
+    let open = |name, uuid| snapshot::open_to_send(subject.subvolume, name, uuid);
+    let snapshot = open(&subject.snapshot.name, subject.snapshot.uuid)?;
     let parent = match subject.parent {
         None => None,
-        Some((parent, _)) => Some(snapshot::open(directory, &parent.snapshot, parent.uuid)?),
+        Some((parent, _)) => Some(open(&parent.snapshot, parent.uuid)?),
     };
     let mut stream = send(&snapshot, parent.as_ref(), &[], send_settings(subject.target))?;
     let target = subject.target;

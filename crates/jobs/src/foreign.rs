@@ -13,13 +13,18 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use subvault_host::HostErrorKind;
 use subvault_host::mounts::Mounts;
 use subvault_host::pool::Pool;
-use subvault_host::subvolume::{ListedSubvolume, Subvolume};
+use subvault_host::subvolume::{ListedSubvolume, Subvolume, SubvolumeInfo};
 use subvault_model::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
+use subvault_model::names::{SnapshotName, SubvolumeName};
+use subvault_model::note::Note;
+use subvault_model::subvolume::LocalSnapshot;
 
 pub use self::info_xml::Info;
 use crate::error::JobError;
+use crate::setup::SubvolumeSetup;
 
 /// The directory of snapper's snapshots.
 const SNAPPER: &str = ".snapshots";
@@ -104,6 +109,61 @@ pub fn find(path: &Path, ours: &BTreeSet<SnapshotUuid>) -> Result<Vec<ForeignSna
     }
     found.sort_by_key(|snapshot| (snapshot.taken, snapshot.id));
     Ok(found)
+}
+
+/// The snapshots of snapper and btrbk that are sent like our own, under names that our own could have. Those that no mount
+/// shows cannot be.
+///
+/// # Errors
+/// As `find`.
+pub fn to_ship(setup: &SubvolumeSetup, ours: &[LocalSnapshot]) -> Result<Vec<LocalSnapshot>, JobError> {
+    let known = ours.iter().map(|snapshot| snapshot.uuid).collect();
+    let (pool, mounts) = (Pool::containing(&setup.path)?, Mounts::read()?);
+    let mut shipped = Vec::new();
+    for found in find(&setup.path, &known)?.iter().filter(|found| found.owner != Owner::Unknown && found.read_only) {
+        let info = match pool.reach(found.id, &mounts).and_then(|at| at.map(|at| at.info()).transpose()) {
+            Ok(Some(info)) => info,
+            Ok(None) => continue,
+            // It was cleaned up since.
+            Err(error) if error.kind() == HostErrorKind::NotFound => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let snapshot = LocalSnapshot {
+            name: name(&setup.name, &info),
+            uuid: info.identity()?,
+            id: info.id,
+            received: info.received_uuid,
+            ctransid: info.ctransid,
+            read_only: info.read_only,
+            foreign: true,
+            note: Note::default(),
+        };
+        if ours.iter().all(|own| own.name != snapshot.name) {
+            shipped.push(snapshot);
+        }
+    }
+    Ok(shipped)
+}
+
+/// Our name for one of theirs: its time as the kernel noted it, and its number in the pool. Neither depends on what else
+/// there is, so that the name is the same in every run, also when others of that second have gone.
+fn name(subvolume: &SubvolumeName, info: &SubvolumeInfo) -> SnapshotName {
+    let number = u32::try_from(info.id.0).unwrap_or(u32::MAX);
+    SnapshotName::new(subvolume.clone(), info.created, number)
+}
+
+/// Opens a snapshot of another program wherever it lies, if it is still there, read-only.
+///
+/// # Errors
+/// When it is gone, no mount shows it, or it was made writable.
+pub fn open(setup: &SubvolumeSetup, uuid: SnapshotUuid) -> Result<Subvolume, JobError> {
+    let pool = Pool::containing(&setup.path)?;
+    let found = pool.find_by_uuid(uuid)?;
+    let reached = found.map(|info| pool.reach(info.id, &Mounts::read()?)).transpose()?.flatten();
+    let stale = || JobError::Stale(format!("a snapshot that another program took of {}", setup.name));
+    let reached = reached.ok_or_else(stale)?;
+    let info = reached.info()?;
+    if info.uuid == Some(uuid) && info.read_only { Ok(reached) } else { Err(stale()) }
 }
 
 /// The uuid, and those of what it was made from, as far as that is there.

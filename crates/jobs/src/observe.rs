@@ -67,7 +67,7 @@ pub fn look(setup: &Setup, only: &[TargetName], claim: Claim, monitor: &dyn Moni
     let mut finder = Finder::new(setup);
     for policy in &setup.policy.subvolumes {
         let Some(subvolume) = setup.subvolume(&policy.name) else { continue };
-        let snapshots = snapshot::existing(subvolume);
+        let snapshots = snapshot::to_send(subvolume);
         // The archive of a subvolume that is not there is shown all the same.
         let targets = policy.targets.iter().filter_map(|name| setup.target(name));
         let targets = targets.filter_map(|target| sight.look_at(setup, target, &policy.name, monitor)).collect();

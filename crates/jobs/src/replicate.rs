@@ -193,7 +193,7 @@ impl<'a> Replicator<'a> {
     /// Opens a snapshot of a subvolume, and makes sure that it is the very one that was meant.
     fn open(&self, of: &SubvolumeName, name: &SnapshotName, uuid: SnapshotUuid) -> Result<Subvolume, JobError> {
         let setup = self.setup.subvolume(of).ok_or_else(|| JobError::Bug(format!("no subvolume {of}")))?;
-        snapshot::open(&setup.snapshots, name, uuid)
+        snapshot::open_to_send(setup, name, uuid)
     }
 
     /// The identity of a snapshot that this run has taken.

@@ -62,6 +62,17 @@ pub struct SubvolumeSetup {
     pub snapshots: PathBuf,
     /// What is done about the subvolumes inside of it.
     pub nested: NestedChoice,
+    /// What is done about snapshots that other programs took of it.
+    pub foreign: ForeignChoice,
+}
+
+/// What is done about snapshots that other programs took of a subvolume. They are never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForeignChoice {
+    /// They are shown.
+    Show,
+    /// They are archived and copied like our own.
+    Ship,
 }
 
 /// What is done about the subvolumes inside of one, which its snapshots do not hold.

@@ -16,8 +16,8 @@ use subvault_plan::step::{StepId, Which};
 
 use crate::audit::make_directory;
 use crate::error::JobError;
-use crate::note;
-use crate::setup::SubvolumeSetup;
+use crate::setup::{ForeignChoice, SubvolumeSetup};
+use crate::{foreign, note};
 
 /// Takes a snapshot. What is noted about it is on disk before it is there: a tag may be all that keeps it.
 ///
@@ -79,6 +79,18 @@ pub fn in_directory(setup: &SubvolumeSetup) -> Result<Vec<LocalSnapshot>, JobErr
     Ok(found)
 }
 
+/// What can be sent: the snapshots that subvault took, and, where that is asked for, those of other programs.
+///
+/// # Errors
+/// As `existing`, or when the pool does not tell what else is there.
+pub fn to_send(setup: &SubvolumeSetup) -> Result<Vec<LocalSnapshot>, JobError> {
+    let mut found = existing(setup)?;
+    if setup.foreign == ForeignChoice::Ship {
+        found.extend(foreign::to_ship(setup, &found)?);
+    }
+    Ok(found)
+}
+
 /// The directory of the snapshots as a path inside the subvolume, where it lies in that: what is there is not the user's,
 /// and neither comes back with files nor is taken back with changes.
 ///
@@ -106,7 +118,7 @@ pub fn resolve(
 ) -> Result<LocalSnapshot, JobError> {
     let found = match which {
         Which::TakenBy(step) => taken.get(step).cloned(),
-        Which::Existing { uuid, .. } => existing(setup)?.into_iter().find(|s| s.uuid == *uuid),
+        Which::Existing { uuid, .. } => to_send(setup)?.into_iter().find(|s| s.uuid == *uuid),
     };
     found.ok_or_else(|| JobError::Stale(format!("the snapshot of {}", setup.name)))
 }
@@ -122,6 +134,25 @@ pub fn open(directory: &Path, name: &SnapshotName, expected: SnapshotUuid) -> Re
         return Err(JobError::Stale(format!("snapshot {name}")));
     }
     Ok(opened)
+}
+
+/// The same for one that is sent, which may be another program's.
+///
+/// # Errors
+/// As `open`.
+pub fn open_to_send(
+    setup: &SubvolumeSetup,
+    name: &SnapshotName,
+    expected: SnapshotUuid,
+) -> Result<Subvolume, JobError> {
+    match open(&setup.snapshots, name, expected) {
+        Err(JobError::Host(error))
+            if error.kind() == HostErrorKind::NotFound && setup.foreign == ForeignChoice::Ship =>
+        {
+            foreign::open(setup, expected)
+        }
+        other => other,
+    }
 }
 
 /// Deletes a snapshot whose identity was read in this run, and is read again by the kernel's side of the call.
@@ -145,6 +176,7 @@ fn describe(name: SnapshotName, info: &SubvolumeInfo, note: Note) -> Result<Loca
         received: info.received_uuid,
         ctransid: info.ctransid,
         read_only: info.read_only,
+        foreign: false,
         note,
     })
 }

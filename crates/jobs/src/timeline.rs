@@ -59,7 +59,8 @@ pub struct Archived {
 pub fn of(sight: &Sight) -> Vec<Moment> {
     let mut moments: BTreeMap<(SubvolumeName, SnapshotName, SnapshotUuid), Moment> = BTreeMap::new();
     for subvolume in &sight.observed.subvolumes {
-        for snapshot in &subvolume.snapshots {
+        // Those of other programs are listed as theirs.
+        for snapshot in subvolume.snapshots.iter().filter(|snapshot| !snapshot.foreign) {
             let taken = snapshot.name.taken();
             moments.insert(
                 (subvolume.name.clone(), snapshot.name.clone(), snapshot.uuid),

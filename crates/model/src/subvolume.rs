@@ -7,7 +7,7 @@ use crate::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
 use crate::names::SnapshotName;
 use crate::note::Note;
 
-/// A snapshot that subvault took and that exists on the pool.
+/// A snapshot that exists on the pool: one that subvault took, or one of another program that is sent as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalSnapshot {
     /// What it is called.
@@ -22,6 +22,10 @@ pub struct LocalSnapshot {
     pub ctransid: TransactionId,
     /// Whether it is read-only; only then can it be sent or be a parent.
     pub read_only: bool,
+    /// Whether another program took it. Its name is then made of its time and its number, it lies wherever that program
+    /// keeps it, and nothing here may delete, rename or change it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign: bool,
     /// What was noted about it.
     #[serde(default, skip_serializing_if = "Note::is_empty")]
     pub note: Note,

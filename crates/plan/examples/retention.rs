@@ -37,6 +37,7 @@ fn main() {
             schedule: None,
             targets: Vec::new(),
             replicas: Vec::new(),
+            ships_foreign: false,
             keep: keep.clone(),
         }],
         groups: Vec::new(),
@@ -55,6 +56,7 @@ fn main() {
         received: None,
         ctransid: TransactionId(1),
         read_only: true,
+        foreign: false,
         note: Note::default(),
     };
     let seen = ObservedSubvolume {

@@ -277,8 +277,10 @@ impl<'a> Lint<'a> {
         let Some(local) = known.snapshots.get(&uuid).copied().filter(|s| s.name == *name) else {
             return self.require(false, index, "deletes a snapshot that was not seen");
         };
-        let is_newest = known.newest == Some(uuid);
+        let ours = subvolume.snapshots.iter().filter(|s| s.read_only && !s.foreign);
+        let is_newest = ours.max_by_key(|s| s.id).is_some_and(|newest| newest.uuid == uuid);
         let tips = known.tips.clone();
+        self.require(!local.foreign, index, "deletes a snapshot of another program");
         self.require(!self.deleted.contains(&uuid), index, "deletes a snapshot twice");
         let mut takes = None;
         let earlier = self.earlier(&subvolume.name);

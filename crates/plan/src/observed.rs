@@ -36,7 +36,8 @@ pub struct OpenHook {
 pub struct ObservedSubvolume {
     /// Its name.
     pub name: SubvolumeName,
-    /// The snapshots that subvault took of it and that exist; in no particular order.
+    /// The snapshots that subvault took of it and that exist, and those of other programs where they are sent as well; in no
+    /// particular order.
     pub snapshots: Vec<LocalSnapshot>,
     /// Snapshots of which a run that died left a note: one without its snapshot, or one that is half written.
     pub lost_notes: Vec<SnapshotName>,

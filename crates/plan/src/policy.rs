@@ -48,6 +48,9 @@ pub struct SubvolumePolicy {
     pub targets: Vec<TargetName>,
     /// Where its snapshots are copied to.
     pub replicas: Vec<TargetName>,
+    /// Whether snapshots that other programs took of it are sent like its own. With that, a run that no schedule asks to take
+    /// one takes none.
+    pub ships_foreign: bool,
     /// Which of its snapshots stay on the pool; parents that are still needed come on top.
     pub keep: Keep,
 }

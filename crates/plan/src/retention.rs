@@ -128,11 +128,13 @@ pub(crate) fn prune(
     let pressure = seen.room.map_or(Pressure::None, |room| policy.limits.pressure(room));
     announce(plan, wanted, claims, pressure);
     let rules = wanted.keep.under(pressure, &policy.floor);
-    for snapshot in seen.snapshots.iter().filter(|snapshot| !snapshot.read_only) {
+    // What others took is none of this: they clean it up, and nothing is counted on their behalf.
+    let ours = || seen.snapshots.iter().filter(|snapshot| !snapshot.foreign);
+    for snapshot in ours().filter(|snapshot| !snapshot.read_only) {
         let because = vec!["it was made writable, and somebody may be at work in it".to_owned()];
         plan.kept.push(Kept { name: snapshot.name.clone(), because });
     }
-    let mut snapshots: Vec<&LocalSnapshot> = seen.snapshots.iter().filter(|snapshot| snapshot.read_only).collect();
+    let mut snapshots: Vec<&LocalSnapshot> = ours().filter(|snapshot| snapshot.read_only).collect();
     snapshots.sort_by(|a, b| (&b.name, b.id).cmp(&(&a.name, a.id)));
     // The snapshot that this run takes counts too; it is the last one made.
     let candidate = |s: &&LocalSnapshot| Candidate { taken: s.name.taken(), order: s.id.0, tags: s.note.tags.clone() };

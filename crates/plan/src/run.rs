@@ -61,6 +61,9 @@ pub fn plan(policy: &Policy, observed: &Observed, request: &Request, now: Timest
     let copies = copy_all(&mut plan, policy, observed, &taken, request.sends, now);
     for (wanted, seen) in work {
         report_nested(&mut plan, seen);
+        if request.sends != Wanted::No && is_left_to_others(wanted) && seen.snapshots.is_empty() {
+            plan.notes.push(format!("{}: no other program has a snapshot of it that could be sent", seen.name));
+        }
         let taken = taken.get(&seen.name).copied();
         let mut sends = Vec::new();
         for (target, settings) in known(policy, seen).filter(|_| request.sends != Wanted::No) {
@@ -84,6 +87,11 @@ fn report_nested(plan: &mut Plan, seen: &ObservedSubvolume) {
     }
 }
 
+/// Whether what is sent is what another program takes: nobody asked for snapshots of our own.
+fn is_left_to_others(wanted: &SubvolumePolicy) -> bool {
+    wanted.ships_foreign && wanted.schedule.is_none()
+}
+
 /// The targets that were looked at and are configured.
 fn known<'a>(
     policy: &'a Policy,
@@ -92,13 +100,14 @@ fn known<'a>(
     seen.targets.iter().filter_map(|target| policy.targets.get(&target.name).map(|settings| (target, settings)))
 }
 
-/// When the newest snapshot of a subvolume was taken.
+/// When the newest snapshot of a subvolume was taken. What other programs took is theirs, and says nothing about ours.
 ///
 /// One from the future (the clock was set back) says nothing about when the next is due: counted, it would keep every run
 /// from taking one until the clock has come so far.
 #[must_use]
 pub fn last_taken(seen: &ObservedSubvolume, now: Timestamp) -> Option<Timestamp> {
-    let taken = seen.snapshots.iter().filter(|snapshot| snapshot.read_only).map(|snapshot| snapshot.name.taken());
+    let ours = seen.snapshots.iter().filter(|snapshot| snapshot.read_only && !snapshot.foreign);
+    let taken = ours.map(|snapshot| snapshot.name.taken());
     taken.filter(|taken| *taken <= now).max()
 }
 
@@ -194,6 +203,7 @@ impl Taking<'_> {
             Wanted::No => None,
             Wanted::Due => self.due(wanted, seen),
             Wanted::All if self.all_resume(seen) => None,
+            Wanted::All if self.request.sends != Wanted::No && is_left_to_others(wanted) => None,
             Wanted::All => Some("a run takes a new snapshot".to_owned()),
         }
     }

@@ -104,11 +104,13 @@ fn stand(
             newest.is_some_and(|newest| now.duration_since(newest) > SignedDuration::from_hours(STALE_DAYS * 24));
         OfTarget { target: target.clone(), newest, seen, is_stale }
     };
-    let newest = last_taken(seen, now);
+    let theirs = seen.snapshots.iter().filter(|s| s.foreign && s.read_only).map(|s| s.name.taken());
+    // Where another program takes them, its newest is what counts.
+    let newest = last_taken(seen, now).max(theirs.filter(|_| wanted.schedule.is_none()).max());
     OfSubvolume {
         name: wanted.name.clone(),
         newest,
-        snapshots: seen.snapshots.len(),
+        snapshots: seen.snapshots.iter().filter(|snapshot| !snapshot.foreign).count(),
         is_late: is_late(policy, wanted, newest, now),
         room: seen.room,
         copies: wanted.targets.iter().chain(&wanted.replicas).map(of).collect(),

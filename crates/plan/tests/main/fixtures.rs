@@ -63,6 +63,7 @@ pub(crate) fn snap(n: u8) -> LocalSnapshot {
         received: None,
         ctransid: TransactionId(u64::from(n)),
         read_only: true,
+        foreign: false,
         note: Note::default(),
     }
 }
@@ -160,6 +161,7 @@ pub(crate) fn policy(targets: &[&str], keep: u32) -> Policy {
             schedule: calendar("hourly"),
             targets: targets.iter().map(|t| target(t)).collect(),
             replicas: Vec::new(),
+            ships_foreign: false,
             keep: newest(keep),
         }],
         groups: Vec::new(),

@@ -75,6 +75,7 @@ fn policy() -> Policy {
         targets: Vec::new(),
         replicas: TARGETS.iter().map(|t| target(t)).collect(),
         schedule: None,
+        ships_foreign: false,
         keep: newest(9),
     };
     let replica = ReplicaPolicy { schedule: None, keep, pin_days: some(40) };
@@ -103,6 +104,7 @@ impl World {
             received: self.inherited,
             ctransid: TransactionId(u64::from(bytes[0])),
             read_only: true,
+            foreign: false,
             note: Note::default(),
         };
         self.here.entry(of.clone()).or_default().push((snapshot, bytes[0]));

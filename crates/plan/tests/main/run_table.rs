@@ -11,7 +11,7 @@ use subvault_plan::check::check;
 use subvault_plan::observed::{Observed, ObservedTarget, Unfinished};
 use subvault_plan::policy::{Fulls, Policy};
 use subvault_plan::run::plan;
-use subvault_plan::step::Plan;
+use subvault_plan::step::{Plan, Step};
 
 use crate::fixtures::{
     after, archive, at, chain, day, due, full, full_name, lines, observed, policy, snap, target, unfinished,
@@ -186,6 +186,56 @@ fn a_published_stream_is_never_given_up() {
         let seen = observed(vec![snap(1), snap(2)], vec![nas_with(left)]);
         expect("only the journal was left", &keep, &seen, 3, &[TAKE, ON]);
     }
+}
+
+/// As another program takes them: named by their numbers, and not ours.
+fn theirs(n: u8) -> LocalSnapshot {
+    let name = SnapshotName::new("home".parse().unwrap(), day(i64::from(n)), 256 + u32::from(n));
+    LocalSnapshot { name, foreign: true, ..snap(n) }
+}
+
+#[test]
+fn what_others_took_is_sent_and_stays() {
+    let mut ships = policy(&["nas"], 1);
+    ships.subvolumes[0].ships_foreign = true;
+    let hourly = ships.clone();
+    ships.subvolumes[0].schedule = None;
+    let first = "0 archive   home → nas, full, generation 1.0 []";
+    expect("the first of theirs", &ships, &observed(vec![theirs(2)], vec![at("nas", vec![])]), 4, &[first]);
+    let mut archived = full(1, 2);
+    archived.snapshot.name = theirs(2).name;
+    let nas = || at("nas", vec![archived.clone()]);
+    let on = "0 archive   home → nas, incremental, generation 1.1, from home.20260103T000000Z.258 []";
+    expect("the next of theirs", &ships, &observed(vec![theirs(2), theirs(3)], vec![nas()]), 4, &[on]);
+    let full = "0 archive   home → nas, full, generation 2.0 []";
+    expect("they deleted the last one", &ships, &observed(vec![theirs(3)], vec![nas()]), 4, &[full]);
+    let none = decide("there is none of theirs", &ships, &observed(vec![], vec![nas()]), day(4));
+    assert!(none.steps.is_empty() && none.notes[0].contains("no other program"), "{:?}", none.notes);
+    expect("all is there", &ships, &observed(vec![theirs(2)], vec![nas()]), 4, &[]);
+    let take = "0 snapshot  home.20260105T000000Z []";
+    let on = "1 archive   home → nas, incremental, generation 1.1, from home.20260103T000000Z.258 [0]";
+    let gone = "2 delete    snapshot home.20260102T000000Z [0]";
+    let seen = observed(vec![snap(1), theirs(2), theirs(3)], vec![nas()]);
+    expect("ours by a schedule, beside theirs", &hourly, &seen, 4, &[take, on, gone]);
+    let mut deletes = decide("ours by a schedule", &hourly, &seen, day(4));
+    let step = deletes.steps.last_mut().unwrap();
+    let LocalSnapshot { name: theirs, uuid: their_uuid, .. } = theirs(2);
+    let subvolume = theirs.subvolume().clone();
+    step.step = Step::DeleteSnapshot { subvolume, name: theirs, uuid: their_uuid };
+    assert!(check(&deletes, &seen).iter().any(|finding| finding.contains("of another program")));
+}
+
+#[test]
+fn notes_that_a_dead_run_left_are_removed() {
+    let lost = || SnapshotName::new("home".parse().unwrap(), day(3), 1);
+    let mut seen = observed(vec![snap(2)], vec![nas()]);
+    seen.subvolumes[0].lost_notes.push(lost());
+    let take = "0 snapshot  home.20260104T000000Z.2 []";
+    let note = "2 remove    lost note on home.20260104T000000Z []";
+    expect("its name is not used", &policy(&["nas"], 2), &seen, 3, &[take, ON, note]);
+    let plan = decide("a lost note", &policy(&["nas"], 2), &seen, day(3));
+    seen.subvolumes[0].lost_notes.clear();
+    assert!(check(&plan, &seen).iter().any(|finding| finding.contains("not lost")));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use subvault_model::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
-use subvault_model::names::{StreamName, SubvolumeName, TargetName};
+use subvault_model::names::{SnapshotName, StreamName, SubvolumeName, TargetName};
 use subvault_plan::check::check;
 use subvault_plan::observed::Observed;
 use subvault_plan::policy::Fulls;
@@ -38,6 +38,8 @@ pub(crate) enum Act {
         dies_after: Option<usize>,
     },
     LoseSnapshot(usize, usize),
+    /// Another program takes a snapshot, which is sent too and is never ours to delete.
+    Theirs(usize),
     ChangeSnapshot(usize, usize),
     MakeWritable(usize, usize),
     /// Everything on the pool is lost but one snapshot, which is restored from a store.
@@ -97,6 +99,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (-50 * DAY..0).prop_map(Act::Wait),
         4 => (n(), prop::option::of(n())).prop_map(|(store, dies_after)| Act::Gc { store, dies_after }),
         1 => (n(), n()).prop_map(|(s, i)| Act::LoseSnapshot(s, i)),
+        2 => n().prop_map(Act::Theirs),
         1 => (n(), n()).prop_map(|(s, i)| Act::ChangeSnapshot(s, i)),
         1 => (n(), n()).prop_map(|(s, i)| Act::MakeWritable(s, i)),
         1 => (n(), n()).prop_map(|(s, i)| Act::Receive(s, i)),
@@ -140,6 +143,12 @@ impl World {
                 if *chunks {
                     store.chunks.remove(&name);
                 }
+            }
+            Act::Theirs(s) => {
+                self.seconds += 1;
+                let (name, now) = (self.pool.keys().nth(s % self.pool.len()).unwrap().clone(), self.now());
+                let name = SnapshotName::new(name, now, self.number() + 256);
+                self.put(&name, true);
             }
             Act::LoseSnapshot(s, i)
             | Act::ChangeSnapshot(s, i)
@@ -269,7 +278,7 @@ impl World {
             let pinned = policy.targets.iter().any(|t| unreachable.contains(t));
             let odd = |h: &&crate::world::Held| {
                 let future = h.snapshot.name.taken() > self.now();
-                future || !h.snapshot.read_only || (pinned && young(h))
+                future || !h.snapshot.read_only || h.snapshot.foreign || (pinned && young(h))
             };
             let odd = held.iter().filter(odd).count();
             // The newest by the clock, and by the order of making; parents; and unfinished uploads.

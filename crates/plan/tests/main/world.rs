@@ -141,6 +141,7 @@ impl World {
             targets: targets.iter().map(|t| target(t)).collect(),
             replicas: Vec::new(),
             schedule: calendar("hourly"),
+            ships_foreign: true,
             keep: newest(keep),
         });
         let filled = |days| ArchivePolicy {
@@ -235,7 +236,10 @@ impl World {
             return Err(phase);
         }
         match step {
-            Step::TakeSnapshot { subvolume, name, .. } => self.take(id, subvolume, name),
+            Step::TakeSnapshot { subvolume, name, .. } => {
+                assert_eq!(name.subvolume(), subvolume);
+                self.take(id, name);
+            }
             Step::BeginHook { .. } | Step::EndHook { .. } => unreachable!("there are no hooks here"),
             Step::SendStream { .. } => return self.send(step, stop),
             Step::AbandonUpload { subvolume, target, stream } => {
@@ -251,7 +255,8 @@ impl World {
                 store.pointer = Some(stream.clone());
             }
             Step::DeleteSnapshot { subvolume, name, uuid } => {
-                assert_eq!(self.find(subvolume, *uuid).snapshot.name, *name);
+                let LocalSnapshot { name: found, foreign, .. } = &self.find(subvolume, *uuid).snapshot;
+                assert!(found == name && !foreign, "{found} is not to be deleted");
                 self.pool.get_mut(subvolume).unwrap().retain(|h| h.snapshot.uuid != *uuid);
             }
             _ => panic!("no replica is in this world: {step:?}"),
@@ -259,7 +264,14 @@ impl World {
         Ok(())
     }
 
-    fn take(&mut self, id: StepId, subvolume: &SubvolumeName, name: &SnapshotName) {
+    fn take(&mut self, id: StepId, name: &SnapshotName) {
+        let uuid = self.put(name, false);
+        self.taken.insert(id, uuid);
+    }
+
+    /// A snapshot comes to be, ours or another program's.
+    pub(crate) fn put(&mut self, name: &SnapshotName, foreign: bool) -> SnapshotUuid {
+        let subvolume = name.subvolume();
         let (uuid, content) = (self.uuid(), self.number());
         let snapshot = LocalSnapshot {
             name: name.clone(),
@@ -268,12 +280,13 @@ impl World {
             received: self.inherits.get(subvolume).copied(),
             ctransid: TransactionId(u64::from(content)),
             read_only: true,
+            foreign,
             note: Note::default(),
         };
         let held = self.pool.get_mut(subvolume).unwrap();
         assert!(held.iter().all(|h| h.snapshot.name != *name), "{name} is there already");
         held.push(Held { snapshot, content });
-        self.taken.insert(id, uuid);
+        uuid
     }
 
     fn send(&mut self, step: &Step, stop: Option<Phase>) -> Result<(), Phase> {

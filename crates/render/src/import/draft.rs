@@ -29,7 +29,7 @@ pub(super) struct Draft {
 pub(super) struct Subvolume {
     pub(super) name: String,
     pub(super) path: String,
-    /// When snapshots are taken; not by a schedule if there is none.
+    /// When snapshots are taken; without, those of the other program are sent.
     pub(super) snapshot: Option<String>,
     pub(super) keep: Keep,
     /// Where it is copied to; everywhere if not said.
@@ -153,7 +153,11 @@ impl Subvolume {
     fn text(&self) -> String {
         let mut text: String = self.notes.iter().map(|note| commented(note)).collect();
         text.push_str(&format!("[[subvolume]]\nname = {}\npath = {}\n", quoted(&self.name), quoted(&self.path)));
-        text.push_str(&format!("snapshot = {}\n", quoted(self.snapshot.as_deref().unwrap_or("never"))));
+        text.push_str(&match &self.snapshot {
+            Some(schedule) => format!("snapshot = {}\n", quoted(schedule)),
+            // Somebody else takes them, and goes on doing so.
+            None => "snapshot = \"never\"\nforeign = \"ship\"\n".to_owned(),
+        });
         text.push_str(&format!("keep = {}\n", self.keep.text()));
         if let Some(targets) = &self.targets {
             let targets: Vec<String> = targets.iter().map(|name| quoted(name)).collect();

@@ -12,7 +12,7 @@ use subvault_jobs::replicate::reach;
 use subvault_jobs::setup::Setup;
 use subvault_jobs::timeline::{self, Archived, Moment};
 use subvault_model::monitor::{Event, Monitor};
-use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_model::names::{SnapshotName, SubvolumeName, TargetName};
 
 use super::archive::no_subvolume;
 use crate::context::Context;
@@ -48,7 +48,17 @@ enum Line<'a> {
         subvolume: &'a SubvolumeName,
         #[serde(flatten)]
         snapshot: &'a ForeignSnapshot,
+        #[serde(flatten)]
+        shipped: Option<Shipped<'a>>,
     },
+}
+
+/// Where a snapshot of another program was sent, and under which name.
+#[derive(Serialize)]
+struct Shipped<'a> {
+    name: &'a SnapshotName,
+    streams: &'a [Archived],
+    copies: &'a [TargetName],
 }
 
 /// The snapshots that others took, by subvolume.
@@ -74,12 +84,18 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn lines<'a>(moments: &'a [Moment], foreign: &'a Foreign) -> Vec<Line<'a>> {
-    let ours = moments.iter().map(|moment| Line::Ours { owner: "subvault", moment });
-    let theirs = foreign.iter().map(|(subvolume, snapshot)| Line::Theirs { subvolume, snapshot });
+    let is_theirs = |moment: &&Moment| foreign.iter().any(|(_, snapshot)| snapshot.uuid == moment.uuid);
+    let ours = moments.iter().filter(|moment| !is_theirs(moment));
+    let ours = ours.map(|moment| Line::Ours { owner: "subvault", moment });
+    let theirs = foreign.iter().map(|(subvolume, snapshot)| {
+        let sent = moments.iter().find(|moment| moment.uuid == snapshot.uuid);
+        let shipped = sent.map(|Moment { name, streams, copies, .. }| Shipped { name, streams, copies });
+        Line::Theirs { subvolume, snapshot, shipped }
+    });
     let mut lines: Vec<Line<'a>> = ours.chain(theirs).collect();
     lines.sort_by_key(|line| match line {
         Line::Ours { moment, .. } => (moment.subvolume.clone(), moment.taken),
-        Line::Theirs { subvolume, snapshot } => ((*subvolume).clone(), snapshot.taken),
+        Line::Theirs { subvolume, snapshot, .. } => ((*subvolume).clone(), snapshot.taken),
     });
     lines
 }
@@ -142,7 +158,7 @@ fn foreign(setup: &Setup, sight: &mut Sight, context: &Context) -> Foreign {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for seen in &sight.observed.subvolumes {
         let Some(subvolume) = setup.subvolume(&seen.name) else { continue };
-        let ours = seen.snapshots.iter().map(|snapshot| snapshot.uuid).collect();
+        let ours = seen.snapshots.iter().filter(|s| !s.foreign).map(|s| s.uuid).collect();
         match foreign::find(&subvolume.path, &ours) {
             Ok(theirs) => found.extend(theirs.into_iter().map(|snapshot| (seen.name.clone(), snapshot))),
             Err(error) => failures.push((format!("snapshots that others took of {}", seen.name), error)),
@@ -195,17 +211,16 @@ fn of_store(place: &Place) -> Result<Sight, JobError> {
 fn describe(lines: &[Line<'_>], sight: &Sight) -> String {
     let mut table = table::new(&["subvolume", "taken", "by", "snapshot", "archived", ">stored"]);
     for line in lines {
-        let moment = match line {
-            Line::Ours { moment, .. } => moment,
-            Line::Theirs { subvolume, snapshot } => {
-                table.add_row(their_row(subvolume, snapshot));
-                continue;
-            }
+        let (streams, copies) = match line {
+            Line::Ours { moment, .. } => (&moment.streams[..], &moment.copies[..]),
+            Line::Theirs { shipped, .. } => shipped.as_ref().map_or((&[][..], &[][..]), |s| (s.streams, s.copies)),
         };
-        let streams = moment.streams.iter().map(archived);
-        let copies = moment.copies.iter().map(|target| (format!("{target} copy"), String::new()));
-        let mut places = streams.chain(copies);
-        table.add_row(row(moment, places.next()));
+        let copies = copies.iter().map(|target| (format!("{target} copy"), String::new()));
+        let mut places = streams.iter().map(archived).chain(copies);
+        table.add_row(match line {
+            Line::Ours { moment, .. } => row(moment, places.next()),
+            Line::Theirs { subvolume, snapshot, .. } => their_row(subvolume, snapshot, places.next()),
+        });
         for (more, stored) in places {
             table.add_row([String::new(), String::new(), String::new(), String::new(), more, stored]);
         }
@@ -243,7 +258,7 @@ fn archived(stream: &Archived) -> (String, String) {
     (format!("{target} {kind} {generation}.{sequence}{broken}"), size::size(stream.stored_bytes))
 }
 
-fn their_row(subvolume: &SubvolumeName, snapshot: &ForeignSnapshot) -> [String; 6] {
+fn their_row(subvolume: &SubvolumeName, snapshot: &ForeignSnapshot, place: Option<(String, String)>) -> [String; 6] {
     let (by, what) = match (snapshot.owner, &snapshot.info) {
         (Owner::Snapper, Some(info)) => {
             let number = info.number.map(|number| number.to_string()).unwrap_or_default();
@@ -257,5 +272,6 @@ fn their_row(subvolume: &SubvolumeName, snapshot: &ForeignSnapshot) -> [String; 
     };
     // What others wrote must not steer a terminal.
     let what = what.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    [subvolume.to_string(), size::moment(snapshot.taken), by.to_owned(), what, "-".to_owned(), String::new()]
+    let (place, stored) = place.unwrap_or_else(|| ("-".to_owned(), String::new()));
+    [subvolume.to_string(), size::moment(snapshot.taken), by.to_owned(), what, place, stored]
 }

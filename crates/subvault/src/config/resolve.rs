@@ -14,7 +14,8 @@ use subvault_archive::hash::Hash256;
 use subvault_archive::manifest::{Compression, HostIdentity};
 use subvault_host::identity;
 use subvault_jobs::setup::{
-    Location, NestedChoice, ProtocolChoice, ReadAheadChoice, Setup, SubvolumeSetup, TargetSetup, Unusable,
+    ForeignChoice, Location, NestedChoice, ProtocolChoice, ReadAheadChoice, Setup, SubvolumeSetup, TargetSetup,
+    Unusable,
 };
 use subvault_model::bytesize::ByteSize;
 use subvault_model::names::{HostName, TargetName};
@@ -26,7 +27,7 @@ use toml::Spanned;
 
 use super::error::ConfigError;
 use super::s3::S3;
-use super::subvolume::{Nested, SNAPSHOTS, Subvolume};
+use super::subvolume::{Foreign, Nested, SNAPSHOTS, Subvolume};
 use super::target::{CompressionWord, EncryptionWord, ProtocolWord, Target};
 use super::{Document, credentials, host, keep};
 
@@ -126,6 +127,10 @@ impl Resolver<'_> {
                     Nested::Include => NestedChoice::Include,
                     Nested::Ignore => NestedChoice::Ignore,
                 },
+                foreign: match written.foreign {
+                    Foreign::Show => ForeignChoice::Show,
+                    Foreign::Ship => ForeignChoice::Ship,
+                },
             });
             let is_replica = |name: &TargetName| {
                 let mut written = self.document.config.targets.iter().map(Spanned::get_ref);
@@ -137,6 +142,7 @@ impl Resolver<'_> {
                 schedule: self.snapshot_schedule(written),
                 targets,
                 replicas,
+                ships_foreign: written.foreign == Foreign::Ship,
                 keep: written.keep.over(&keep),
             });
         }

@@ -27,6 +27,9 @@ pub struct Subvolume {
     /// What is done about the subvolumes inside of it.
     #[serde(default)]
     pub nested: Nested,
+    /// What is done about snapshots that other programs took of it.
+    #[serde(default)]
+    pub foreign: Foreign,
     /// What runs before and after.
     #[serde(default)]
     pub hooks: Vec<Spanned<HookName>>,
@@ -48,4 +51,15 @@ pub enum Nested {
     Include,
     /// Nothing.
     Ignore,
+}
+
+/// `foreign = "show"` or `"ship"`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Foreign {
+    /// They are shown.
+    #[default]
+    Show,
+    /// They are archived and copied like our own.
+    Ship,
 }

@@ -33,7 +33,9 @@ fn snapshots(key: &str, value: &str) -> Option<(Fate, &'static str)> {
         ),
         ("snapshot_name", _) => (Carried, "as `name`"),
         ("snapshot_create", "always") => (Carried, "as `snapshot`"),
-        ("snapshot_create", "no") => (Carried, "no `snapshot`, so none is taken by a schedule"),
+        ("snapshot_create", "no") => {
+            (Carried, "as `snapshot` and `foreign`: none is taken, and those that are there are sent")
+        }
         ("snapshot_create", "onchange") => {
             (NotCarried, "one is taken also when nothing has changed, which costs next to nothing")
         }
