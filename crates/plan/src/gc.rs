@@ -4,6 +4,8 @@
 //! every moment each visible manifest has its whole chain. A run that dies in between leaves orphans, which
 //! the next one finds.
 
+pub mod forget;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;

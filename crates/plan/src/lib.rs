@@ -12,6 +12,7 @@ pub mod chain;
 pub mod check;
 pub mod due;
 pub mod file_step;
+pub mod forget;
 pub mod gc;
 pub mod keep;
 pub mod observed;

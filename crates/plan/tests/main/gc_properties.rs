@@ -6,10 +6,12 @@ use proptest::prelude::*;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::names::StreamName;
 use subvault_model::stream::StreamSummary;
+use subvault_plan::forget::archives::Clean;
+use subvault_plan::gc::forget::{self, Replacement};
 use subvault_plan::gc::{GcStep, SeenObject, SeenStore, SeenUpload, plan};
 use subvault_plan::policy::ArchivePolicy;
 
-use crate::fixtures::{archive_policy, chain, day, home, incr_name, some};
+use crate::fixtures::{archive_policy, chain, day, home, incr_name, snap, some};
 
 /// What became of each stream: there, or one of the ways to be damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,21 @@ fn store() -> impl Strategy<Value = SeenStore> {
         }
         seen
     })
+}
+
+/// A store with these streams, all of them whole.
+pub(crate) fn store_of(streams: &[StreamSummary]) -> SeenStore {
+    let mut seen = SeenStore {
+        subvolume: home(),
+        streams: Vec::new(),
+        unreadable: BTreeSet::new(),
+        incomplete: BTreeSet::new(),
+        objects: Vec::new(),
+        uploads: Vec::new(),
+        unfinished: BTreeSet::new(),
+    };
+    streams.iter().for_each(|stream| add(&mut seen, stream.clone(), Fate::Whole));
+    seen
 }
 
 fn object(stream: &StreamName) -> SeenObject {
@@ -143,5 +160,29 @@ proptest! {
             prop_assert!(named || left.unreadable.contains(&object.stream) || left.unfinished.contains(&object.stream));
         }
         prop_assert!(left.uploads.iter().all(|u| left.unfinished.contains(&u.stream)));
+    }
+
+    #[test]
+    fn what_is_forgotten_goes_only_where_something_newer_is_whole(
+        seen in store(), clean in prop::collection::btree_set(10..60_u8, 0..20), dies_after in prop::option::of(0..20_usize)
+    ) {
+        let clean: Clean = clean.iter().map(|n| (snap(*n).uuid, snap(*n).ctransid)).collect();
+        let holds = |s: &StreamSummary| clean.get(&s.snapshot.uuid) != Some(&s.snapshot.ctransid);
+        let dirty = |g: u32| seen.streams.iter().any(|s| s.generation.0 == g && holds(s));
+        let first = forget::plan(&seen, &clean, Replacement::There);
+        let mut left = seen.clone();
+        for step in first.steps.iter().take(dies_after.unwrap_or(usize::MAX)) {
+            apply(&mut left, step);
+            for stream in &left.streams {
+                prop_assert!(restores(&left, &stream.name) || !restores(&seen, &stream.name), "{} hangs", stream.name);
+            }
+        }
+        let newest = whole(&seen).into_iter().filter(|g| !dirty(*g)).max();
+        let gone: Vec<_> = seen.streams.iter().filter(|s| !left.streams.contains(s)).collect();
+        prop_assert!(gone.iter().all(|s| dirty(s.generation.0) && Some(s.generation.0) < newest));
+        let rest = forget::plan(&left, &clean, Replacement::There);
+        rest.steps.iter().for_each(|step| apply(&mut left, step));
+        prop_assert!(left.streams.iter().all(|s| !holds(s) || newest <= Some(s.generation.0)));
+        prop_assert_eq!(forget::plan(&left, &clean, Replacement::There).steps, []);
     }
 }

@@ -6,6 +6,8 @@
 mod bring_back_table;
 mod calendar_oracle;
 mod fixtures;
+mod forget_properties;
+mod forget_table;
 mod gc_properties;
 mod gc_table;
 mod golden;

@@ -1,0 +1,124 @@
+//! Decides what is sent anew to targets, and which copies go there then, so that nothing there holds what is forgotten.
+//!
+//! First something newer arrives that surely does not hold it, and only then goes what may. What is sent is decided as in
+//! any other run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use subvault_model::ids::SnapshotUuid;
+use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_model::note::Note;
+
+use super::archives::{self, Clean};
+use crate::observed::{Observed, ObservedReplica, ObservedSubvolume, ObservedTarget};
+use crate::policy::{ArchivePolicy, Fulls, Policy};
+use crate::run::{self, Request, Wanted};
+use crate::step::{Plan, Step, StepId};
+
+/// What is known about what holds it, after it was forgotten on the pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The snapshots on the pool that do not, by subvolume.
+    pub clean: BTreeMap<SubvolumeName, Clean>,
+    /// The copies at replicas that do or may.
+    pub copies: BTreeMap<(SubvolumeName, TargetName), BTreeSet<SnapshotUuid>>,
+}
+
+impl Known {
+    fn clean(&self, subvolume: &SubvolumeName) -> Clean {
+        self.clean.get(subvolume).cloned().unwrap_or_default()
+    }
+
+    fn holds(&self, subvolume: &SubvolumeName, replica: &ObservedReplica, copy: SnapshotUuid) -> bool {
+        let key = (subvolume.clone(), replica.name.clone());
+        self.copies.get(&key).is_some_and(|holding| holding.contains(&copy))
+    }
+}
+
+/// What is to be done at targets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rebase {
+    /// What is sent, and which copies go.
+    pub plan: Plan,
+    /// Where generations go after that.
+    pub archives: Vec<(SubvolumeName, TargetName)>,
+}
+
+/// Decides about the targets that were `asked` for.
+#[must_use]
+pub fn plan(policy: &Policy, observed: &Observed, asked: &[TargetName], known: &Known, now: Timestamp) -> Rebase {
+    let mut rebase = Rebase::default();
+    let mut narrowed = Observed { open_hooks: Vec::new(), ..observed.clone() };
+    for seen in &mut narrowed.subvolumes {
+        seen.targets.retain(|target| asked.contains(&target.name));
+        seen.replicas.retain(|replica| asked.contains(&replica.name));
+        let clean = known.clean(&seen.name);
+        for target in seen.targets.iter().filter(|target| may_hold(policy, target, &clean, now)) {
+            rebase.archives.push((seen.name.clone(), target.name.clone()));
+        }
+        seen.targets.retain(|target| {
+            may_hold(policy, target, &clean, now)
+                && (is_begun(target, &clean) || archives::needs_full(&target.streams, &target.incomplete, &clean))
+        });
+        seen.replicas.retain(|replica| needs_copy(known, &seen.name, replica));
+    }
+    narrowed.subvolumes.retain(|seen| !seen.targets.is_empty() || !seen.replicas.is_empty());
+    if !narrowed.subvolumes.is_empty() {
+        let request = Request { snapshots: Wanted::All, sends: Wanted::All, prune: false, note: Note::default() };
+        rebase.plan = run::plan(&Policy { fulls: Fulls::Now, ..policy.clone() }, &narrowed, &request, now);
+    }
+    for seen in &observed.subvolumes {
+        for replica in seen.replicas.iter().filter(|replica| asked.contains(&replica.name)) {
+            delete_copies(&mut rebase.plan, known, seen, replica);
+        }
+    }
+    rebase
+}
+
+fn policy_of<'a>(policy: &'a Policy, target: &ObservedTarget) -> Option<&'a ArchivePolicy> {
+    policy.targets.get(&target.name)
+}
+
+fn may_hold(policy: &Policy, target: &ObservedTarget, clean: &Clean, now: Timestamp) -> bool {
+    let generations = policy_of(policy, target).map(|of| archives::may_hold(of, &target.streams, clean, now));
+    generations.is_some_and(|generations| !generations.is_empty()) || is_begun(target, clean)
+}
+
+/// Whether an upload was interrupted that may hold it.
+fn is_begun(target: &ObservedTarget, clean: &Clean) -> bool {
+    target.unfinished.as_ref().is_some_and(|unfinished| !clean.contains_key(&unfinished.snapshot))
+}
+
+/// Whether something must be sent before anything may go: unless the newest copy is whole and does not hold it. What an
+/// interrupted receive left goes with what is sent.
+fn needs_copy(known: &Known, subvolume: &SubvolumeName, replica: &ObservedReplica) -> bool {
+    let newest = replica.copies.iter().max_by(|a, b| a.name.cmp(&b.name));
+    let is_good = newest.is_none_or(|copy| copy.intact && !known.holds(subvolume, replica, copy.uuid));
+    !is_good || !replica.unfinished.is_empty()
+}
+
+fn deletes(step: &Step, at: &TargetName, copy: SnapshotUuid) -> bool {
+    matches!(step, Step::DeleteCopy { target, uuid, .. } if target == at && *uuid == copy)
+}
+
+fn delete_copies(plan: &mut Plan, known: &Known, seen: &ObservedSubvolume, replica: &ObservedReplica) {
+    let sends = |step: &Step| matches!(step, Step::SendCopy { subvolume, target, .. } if *subvolume == seen.name && *target == replica.name);
+    let needs: Vec<StepId> =
+        plan.steps.iter().enumerate().filter(|(_, s)| sends(&s.step)).map(|(index, _)| StepId(index)).collect();
+    let mut holding: Vec<_> =
+        replica.copies.iter().filter(|copy| known.holds(&seen.name, replica, copy.uuid)).collect();
+    // Retention there may let some of them go already.
+    holding.retain(|copy| !plan.steps.iter().any(|s| deletes(&s.step, &replica.name, copy.uuid)));
+    holding.sort_by(|a, b| a.name.cmp(&b.name));
+    for copy in holding {
+        // What somebody has changed is his.
+        if !copy.intact || copy.received.is_none() {
+            plan.notes.push(format!("{} at {} was changed since it was received, and stays", copy.name, replica.name));
+            continue;
+        }
+        let (subvolume, target) = (seen.name.clone(), replica.name.clone());
+        let step = Step::DeleteCopy { subvolume, target, name: copy.name.clone(), uuid: copy.uuid };
+        plan.push(step, "it holds, or may hold, what is to be forgotten", needs.clone());
+    }
+}
