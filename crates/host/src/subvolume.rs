@@ -6,6 +6,7 @@
 //! It must never delete what was not identified by uuid in the same call, never follow a symbolic
 //! link to what it deletes, and never make a received subvolume writable.
 
+mod exchange;
 mod info;
 mod listing;
 mod located;

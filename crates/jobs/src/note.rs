@@ -10,9 +10,11 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use subvault_host::subvolume::SubvolumeInfo;
 use subvault_model::crash;
+use subvault_model::ids::ParentUuid;
 use subvault_model::names::{SnapshotName, SubvolumeName};
-use subvault_model::note::{KEEP, Note};
+use subvault_model::note::{KEEP, Note, Remade};
 
 use crate::error::JobError;
 
@@ -72,11 +74,30 @@ pub fn read(directory: &Path, snapshot: &SnapshotName) -> Note {
         tags: BTreeSet::from([KEEP.to_owned()]),
         ..Note::default()
     };
+    readable(directory, snapshot).unwrap_or_else(unreadable)
+}
+
+/// The same; `None` where there is a note that cannot be read.
+#[must_use]
+pub fn readable(directory: &Path, snapshot: &SnapshotName) -> Option<Note> {
     match fs::read(path(directory, snapshot)) {
-        Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|_| unreadable()),
-        Err(e) if e.kind() == ErrorKind::NotFound => Note::default(),
-        Err(_) => unreadable(),
+        Ok(text) => serde_json::from_slice(&text).ok(),
+        Err(e) if e.kind() == ErrorKind::NotFound => Some(Note::default()),
+        Err(_) => None,
     }
+}
+
+/// What a snapshot is a snapshot of: as the kernel says, or as is noted where it was replaced since.
+#[must_use]
+pub fn parent(path: &Path, info: &SubvolumeInfo) -> Option<ParentUuid> {
+    remade(path).and_then(|remade| remade.parent).or(info.parent_uuid)
+}
+
+/// What is noted about what the snapshot at this path replaced.
+#[must_use]
+pub fn remade(path: &Path) -> Option<Remade> {
+    let name = path.file_name()?.to_str()?.parse().ok()?;
+    readable(path.parent()?, &name)?.remade
 }
 
 /// Notes something about a snapshot, in place of what was noted before.

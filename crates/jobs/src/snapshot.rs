@@ -75,6 +75,7 @@ pub fn in_directory(setup: &SubvolumeSetup) -> Result<Vec<LocalSnapshot>, JobErr
     }
     for snapshot in found.iter_mut().filter(|snapshot| noted.contains(&snapshot.name)) {
         snapshot.note = note::read(&setup.snapshots, &snapshot.name);
+        snapshot.id = snapshot.note.remade.as_ref().map_or(snapshot.id, |remade| remade.number);
     }
     Ok(found)
 }

@@ -69,6 +69,16 @@ pub const POINTS: &[&str] = &[
     "return-fed",
     "return-staged",
     "return-path-fed",
+    "forget-begun",
+    "forget-removed",
+    "forget-rewritten",
+    "forget-noted",
+    "forget-exchanged",
+    "forget-deleted",
+    "forget-cleaned",
+    "forget-left-removed",
+    "forget-live-removed",
+    "forget-rebased",
 ];
 
 /// Passes the named point.

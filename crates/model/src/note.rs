@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::ids::{ParentUuid, SubvolumeId};
 use crate::names::{GroupName, HookName};
 
 /// A note on a snapshot. It is kept beside the snapshot, as a snapshot cannot be written to; without it, the snapshot is
@@ -22,6 +24,9 @@ pub struct Note {
     /// With what it was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Together>,
+    /// What it replaced, after something was forgotten in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remade: Option<Remade>,
 }
 
 /// The tag of snapshots that stay until somebody takes it off.
@@ -58,6 +63,19 @@ pub struct Together {
     /// The hooks inside of which it was taken, as far as they succeeded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<HookName>,
+}
+
+/// What the kernel said about a snapshot before it was replaced by one in which something is forgotten. The kernel takes
+/// the new one for younger than all others, and for a snapshot of the one that is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remade {
+    /// The number that the first had, which says in what order snapshots were taken.
+    pub number: SubvolumeId,
+    /// What it was a snapshot of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentUuid>,
+    /// When it was made.
+    pub created: Timestamp,
 }
 
 impl Note {

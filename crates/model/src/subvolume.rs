@@ -14,7 +14,8 @@ pub struct LocalSnapshot {
     pub name: SnapshotName,
     /// The kernel's identity of it.
     pub uuid: SnapshotUuid,
-    /// Its number in the pool, higher for what was made later: numbers are never given out twice.
+    /// Its number in the pool, higher for what was made later: numbers are never given out twice. Of one that was replaced
+    /// since, the number of the first.
     pub id: SubvolumeId,
     /// What it was received from, if it was received.
     pub received: Option<ReceivedUuid>,

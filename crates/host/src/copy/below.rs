@@ -24,7 +24,9 @@ const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_XDEV);
 
 /// The inode of the top of a subvolume, and of what stands for a nested one in a snapshot.
-const SUBVOLUME_INODES: [u64; 2] = [256, 2];
+const SUBVOLUME_INODES: [u64; 2] = [256, STAND_IN_INODE];
+/// `BTRFS_EMPTY_SUBVOL_DIR_OBJECTID`
+const STAND_IN_INODE: u64 = 2;
 
 /// A directory and what lies below it. Paths are relative to it; the empty one is itself.
 #[derive(Debug)]
@@ -81,6 +83,23 @@ impl Below {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(error) => Err(self.trouble("look at", path)(error)),
         }
+    }
+
+    /// What a path of this subvolume stands for, if it lies in this subvolume: not in one inside of it, nor is one.
+    ///
+    /// # Errors
+    /// As `look`.
+    pub fn has(&self, path: &Path) -> Result<Option<FileState>> {
+        let mut found = None;
+        let mut above: Vec<&Path> = path.ancestors().filter(|above| !above.as_os_str().is_empty()).collect();
+        above.reverse();
+        for above in above {
+            match self.look(above)? {
+                Some(state) if state.kind != FileKind::Subvolume => found = Some(state),
+                _ => return Ok(None),
+            }
+        }
+        Ok(found)
     }
 
     /// The names in a directory, in the order of their bytes.
@@ -147,6 +166,12 @@ impl Below {
     /// Whether it is on the file system and in the subvolume of the top.
     pub(super) fn is_inside(&self, stat: &Stat) -> bool {
         stat.st_dev == self.device && !(self.btrfs && SUBVOLUME_INODES.contains(&stat.st_ino))
+    }
+
+    /// Whether it is an empty directory that stands for a subvolume which a snapshot does not hold. The kernel says that it
+    /// is on another device; another file system it cannot be, as no mount is entered on the way.
+    pub(super) fn stands_in(&self, stat: &Stat) -> bool {
+        self.btrfs && stat.st_ino == STAND_IN_INODE
     }
 
     pub(super) fn trouble(&self, what: &'static str, path: &Path) -> impl FnOnce(Errno) -> HostError {

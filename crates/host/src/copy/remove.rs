@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType};
+use rustix::fs::{AtFlags, FileType, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
 use super::below::{Below, names_in, stat_at};
@@ -14,12 +14,38 @@ use crate::error::{HostError, HostErrorKind, Result};
 
 const WHAT: &str = "remove";
 
+/// What becomes of an empty directory that stands for a subvolume in a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StandIn {
+    /// It counts as a subvolume.
+    Refuse,
+    /// It is removed as any other directory.
+    Take,
+}
+
 impl Below {
     /// Removes what is at `path`, with everything in it. Nothing there is nothing to do.
     ///
     /// # Errors
     /// `NotEmpty` where another subvolume or file system is inside; then nothing was removed.
     pub fn remove(&self, path: &Path) -> Result<()> {
+        self.remove_tree(path, StandIn::Refuse)
+    }
+
+    /// Removes what is at `path` of a writable copy of a snapshot, with everything in it, also the empty directories that
+    /// stand for subvolumes that a snapshot does not hold. The directory that it was in keeps its times: nothing else
+    /// tells that there was something.
+    ///
+    /// # Errors
+    /// As `remove`.
+    pub fn forget(&self, path: &Path) -> Result<()> {
+        let (parent, _) = self.parent(path)?;
+        let stat = rustix::fs::fstat(&parent).map_err(self.trouble(WHAT, path))?;
+        self.remove_tree(path, StandIn::Take)?;
+        rustix::fs::futimens(&parent, &times(&stat)).map_err(self.trouble("set the times of the directory of", path))
+    }
+
+    fn remove_tree(&self, path: &Path, stand_in: StandIn) -> Result<()> {
         let (parent, name) = self.parent(path)?;
         let stat = match stat_at(&parent, name) {
             Ok(stat) => stat,
@@ -29,7 +55,7 @@ impl Below {
         if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
             return unlinked(rustix::fs::unlinkat(&parent, name, AtFlags::empty())).map_err(self.trouble(WHAT, path));
         }
-        for directory in self.directories_of(path)?.iter().rev() {
+        for directory in self.directories_of(path, stand_in)?.iter().rev() {
             self.empty(directory)?;
             let (parent, name) = self.parent(directory)?;
             unlinked(rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)).map_err(self.trouble(WHAT, directory))?;
@@ -42,17 +68,17 @@ impl Below {
     /// # Errors
     /// `NotEmpty` if there is.
     pub fn require_own(&self, path: &Path) -> Result<()> {
-        self.directories_of(path).map(drop)
+        self.directories_of(path, StandIn::Refuse).map(drop)
     }
 
     /// A directory and all directories in it, each before those inside it.
-    fn directories_of(&self, path: &Path) -> Result<Vec<PathBuf>> {
+    fn directories_of(&self, path: &Path, stand_in: StandIn) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         let mut open = vec![path.to_owned()];
         while let Some(path) = open.pop() {
             let fd = self.directory(&path)?;
             let stat = rustix::fs::fstat(&fd).map_err(self.trouble(WHAT, &path))?;
-            if !self.is_inside(&stat) {
+            if !self.is_inside(&stat) && !(stand_in == StandIn::Take && self.stands_in(&stat)) {
                 let hint = "another subvolume or file system; move it away first";
                 return Err(HostError::because(WHAT, self.path().join(path), HostErrorKind::NotEmpty, hint));
             }
@@ -78,6 +104,15 @@ impl Below {
             }
         }
         Ok(())
+    }
+}
+
+/// The times of access and change of what was looked at.
+fn times(stat: &Stat) -> Timestamps {
+    let time = |tv_sec: i64, nanoseconds| Timespec { tv_sec, tv_nsec: i64::try_from(nanoseconds).unwrap_or(0) };
+    Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
     }
 }
 

@@ -84,6 +84,18 @@ impl Pool {
         Ok(self.roots(id.0, id.0)?.remove(&id))
     }
 
+    /// Whether nothing is left of the subvolume with this number: what is deleted goes piece by piece in the background.
+    ///
+    /// # Errors
+    /// As `subvolumes`.
+    pub fn is_cleaned(&self, id: SubvolumeId) -> Result<bool> {
+        let from = Key { objectid: id.0, kind: ROOT_ITEM, offset: 0 };
+        let to = Key { offset: u64::MAX, ..from };
+        let mut is_there = false;
+        self.search(ROOT_TREE, from, to, |key, _| is_there |= key.objectid == id.0 && key.kind == ROOT_ITEM)?;
+        Ok(!is_there)
+    }
+
     /// The subvolume with this uuid.
     ///
     /// # Errors

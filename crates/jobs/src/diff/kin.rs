@@ -9,6 +9,7 @@ use subvault_host::subvolume::{Subvolume, SubvolumeInfo};
 
 use super::Side;
 use crate::error::JobError;
+use crate::note;
 
 /// Refuses what is not related, as far as the pool knows.
 pub(super) fn require(from: &Side, to: &Side) -> Result<(), JobError> {
@@ -34,7 +35,8 @@ pub(super) fn require(from: &Side, to: &Side) -> Result<(), JobError> {
 fn lineage(of: &Subvolume) -> Result<BTreeSet<[u8; 16]>, JobError> {
     let pool = of.pool()?;
     let mut found = BTreeSet::new();
-    let mut at: Option<SubvolumeInfo> = Some(of.info()?);
+    let info = of.info()?;
+    let mut at = Some(SubvolumeInfo { parent_uuid: note::parent(of.path(), &info), ..info });
     while let Some(info) = at {
         found.extend(info.uuid.map(|uuid| *uuid.as_bytes()));
         let Some(parent) = info.parent_uuid else { break };

@@ -9,6 +9,7 @@ use subvault_model::ids::SnapshotUuid;
 use subvault_model::names::SnapshotName;
 
 use crate::error::JobError;
+use crate::note;
 use crate::setup::SubvolumeSetup;
 use crate::snapshot;
 
@@ -78,7 +79,8 @@ impl Side {
                 hint: "name both sides of the comparison".to_owned(),
             })
         };
-        let Some(parent) = self.subvolume.info()?.parent_uuid else { return refuse("is not a snapshot") };
+        let info = self.subvolume.info()?;
+        let Some(parent) = note::parent(self.subvolume.path(), &info) else { return refuse("is not a snapshot") };
         let pool = self.subvolume.pool()?;
         let uuid = SnapshotUuid::from_bytes(*parent.as_bytes());
         let Some(info) = uuid.map(|uuid| pool.find_by_uuid(uuid)).transpose()?.flatten() else {

@@ -18,6 +18,7 @@ use subvault_plan::rollback::{Facts, Known, PoolFacts, Role, Source, Spot, Tree,
 use super::act::FSTAB_MAX;
 use super::{Session, boot_files};
 use crate::error::JobError;
+use crate::note;
 
 /// The pool that a subvolume of this system is on, and where the subvolume is in it.
 pub(super) fn find(path: &Path, access: Access) -> Result<(TopLevel, PoolPath), JobError> {
@@ -38,21 +39,23 @@ pub(super) fn find(path: &Path, access: Access) -> Result<(TopLevel, PoolPath), 
 pub(super) fn pool(top: &TopLevel) -> Result<PoolFacts, JobError> {
     use std::os::unix::ffi::OsStrExt;
     let pool = top.pool()?;
-    let subvolumes = pool.subvolumes()?.iter().filter_map(known).collect();
+    let subvolumes = pool.subvolumes()?.iter().filter_map(|listed| known(top, listed)).collect();
     let label = pool.label()?.as_bytes().to_vec();
     Ok(PoolFacts { uuid: pool.uuid(), label, default: pool.default_subvolume()?, subvolumes })
 }
 
 /// What has no uuid, as a very old kernel made it, cannot be told from anything else, and is left out.
-fn known(listed: &ListedSubvolume) -> Option<Known> {
+/// Of a snapshot in which something was forgotten it counts when and of what it was taken.
+fn known(top: &TopLevel, listed: &ListedSubvolume) -> Option<Known> {
     let info = &listed.info;
+    let remade = Some(()).filter(|()| info.read_only).and_then(|()| note::remade(&top.join(&listed.path)));
     Some(Known {
         id: info.id,
         uuid: info.uuid?,
-        parent: info.parent_uuid,
+        parent: remade.as_ref().and_then(|remade| remade.parent).or(info.parent_uuid),
         received: info.received_uuid,
         read_only: info.read_only,
-        created: info.created,
+        created: remade.map_or(info.created, |remade| remade.created),
         path: PoolPath::new(&listed.path),
         outer: info.parent_id?,
     })
