@@ -169,7 +169,8 @@ fn unfinished_rollback(pool: &Pool) -> Result<Option<PathBuf>, JobError> {
 
 /// Whose temporary a subvolume of this name is, if it is one of ours.
 fn left_by(path: &Path) -> Option<(&Path, &'static str)> {
-    const OURS: [(&[u8], &str); 3] = [
+    const OURS: [(&[u8], &str); 4] = [
+        (crate::forget::ASIDE.as_bytes(), "the same `subvault forget-path` goes on; what is beside it is whole"),
         (crate::restore::STAGED.as_bytes(), "the same `subvault restore` goes on with it; or delete it"),
         (b".subvault-diff.", "the next `subvault diff` of its subvolume removes it"),
         (b".incoming.", "the next `subvault replicate` removes it"),

@@ -57,6 +57,22 @@ pub struct Removed {
 /// # Errors
 /// When the store fails, or its host record is another machine's.
 pub fn look(setup: &Setup, target: &TargetSetup, claim: Claim) -> Result<TargetGc, JobError> {
+    let policy = setup.target_policy(&target.name);
+    let policy = policy.ok_or_else(|| JobError::Bug(format!("no policy for target {}", target.name)))?;
+    let now = clock::now();
+    look_with(setup, target, claim, &|seen| Some(subvault_plan::gc::plan(policy, seen, now)))
+}
+
+/// Looks at a target, and has somebody else decide; about a subvolume of which nothing is decided nothing is done.
+///
+/// # Errors
+/// As `look`.
+pub fn look_with(
+    setup: &Setup,
+    target: &TargetSetup,
+    claim: Claim,
+    decide: &dyn Fn(&SeenStore) -> Option<GcPlan>,
+) -> Result<TargetGc, JobError> {
     let store = target.open()?;
     let layout = setup.layout();
     if claim == Claim::Yes {
@@ -69,13 +85,10 @@ pub fn look(setup: &Setup, target: &TargetSetup, claim: Claim) -> Result<TargetG
             series.entry(subvolume).or_default();
         }
     }
-    let policy = setup.target_policy(&target.name);
-    let policy = policy.ok_or_else(|| JobError::Bug(format!("no policy for target {}", target.name)))?;
-    let now = clock::now();
     let mut plans = Vec::new();
     for (subvolume, series) in &series {
         let seen = see(setup, target, &layout, subvolume, series, &uploads)?;
-        plans.push((subvolume.clone(), subvault_plan::gc::plan(policy, &seen, now)));
+        plans.extend(decide(&seen).map(|plan| (subvolume.clone(), plan)));
     }
     Ok(TargetGc { store, layout, uploads, plans, scratch, foreign })
 }

@@ -17,6 +17,7 @@ pub mod driver;
 pub mod error;
 pub mod fetched;
 pub mod foreign;
+pub mod forget;
 pub mod gc;
 pub mod nested;
 pub mod note;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    archive, around, bench, completions, diff, doctor, gc, import, init, list, man, prune, render, replicate, restore,
-    rollback, run, snapshot, ssh_serve, status, undo, verify,
+    archive, around, bench, completions, diff, doctor, forget_path, gc, import, init, list, man, prune, render,
+    replicate, restore, rollback, run, snapshot, ssh_serve, status, undo, verify,
 };
 use crate::config;
 use crate::context::Context;
@@ -69,6 +69,8 @@ pub enum Command {
     Verify(verify::Args),
     /// Remove superseded generations and what interrupted runs left
     Gc(gc::Args),
+    /// Remove paths from all snapshots, and tell where else they are
+    ForgetPath(forget_path::Args),
     /// Measure how fast each stage of archiving is here
     Bench(bench::Args),
     /// Write units of systemd that start what is due
@@ -113,6 +115,7 @@ impl Command {
             Self::Rollback(args) => rollback::run(args, context),
             Self::Verify(args) => verify::run(args, context),
             Self::Gc(args) => gc::run(args, context),
+            Self::ForgetPath(args) => forget_path::run(args, context),
             Self::Bench(args) => bench::run(args, context),
             Self::Render(args) => render::run(args, context),
             Self::Import(args) => import::run(args, context),

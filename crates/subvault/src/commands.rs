@@ -6,6 +6,7 @@ pub mod bench;
 pub mod completions;
 pub mod diff;
 pub mod doctor;
+pub mod forget_path;
 pub mod gc;
 pub mod import;
 pub mod init;

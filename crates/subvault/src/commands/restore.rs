@@ -131,7 +131,7 @@ fn place_of(setup: &Setup, from: &OsStr) -> Result<Place, Failure> {
 }
 
 /// What is to come back.
-enum Wanted {
+pub(super) enum Wanted {
     /// A whole subvolume.
     Subvolume(SubvolumeName),
     /// A path inside a configured subvolume.
@@ -163,7 +163,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
 }
 
-fn wanted(what: &OsStr) -> Result<Wanted, Failure> {
+/// What a word means.
+///
+/// # Errors
+/// When it means nothing.
+pub(super) fn wanted(what: &OsStr) -> Result<Wanted, Failure> {
     let bytes = what.as_bytes();
     let colon = bytes.iter().position(|byte| *byte == b':');
     if let Some((name, rest)) = colon.and_then(|at| Some((as_name(&bytes[..at])?, &bytes[at + 1..]))) {

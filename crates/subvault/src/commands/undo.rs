@@ -14,7 +14,7 @@ use subvault_jobs::diff::Side;
 use subvault_jobs::driver::chain;
 use subvault_jobs::error::JobError;
 use subvault_jobs::setup::{Setup, SubvolumeSetup};
-use subvault_jobs::{snapshot, undo};
+use subvault_jobs::{note, snapshot, undo};
 use subvault_model::file::shown;
 use subvault_model::file_path::FilePath;
 use subvault_model::monitor::{Event, Monitor};
@@ -229,7 +229,7 @@ fn side<'a>(setup: &'a Setup, word: &OsStr) -> Result<(&'a SubvolumeSetup, Meani
         let info = Subvolume::open(path)?.info()?;
         let is_of = |subvolume: &&SubvolumeSetup| {
             let live = Subvolume::open(&subvolume.path).and_then(|live| live.info()?.identity());
-            live.is_ok_and(|live| info.parent_uuid.is_some_and(|parent| live.is_parent_of(&parent)))
+            live.is_ok_and(|live| note::parent(path, &info).is_some_and(|parent| live.is_parent_of(&parent)))
         };
         let found = setup.subvolumes.iter().find(is_of).filter(|_| info.read_only).ok_or_else(|| {
             let what = format!("{} is no read-only snapshot of a subvolume of the configuration", path.display());

@@ -10,6 +10,7 @@
 mod archives;
 mod copies;
 mod files;
+mod forgets;
 mod garbage;
 mod machine;
 #[expect(dead_code, reason = "shared with the tests of the whole program, which use more of it")]
@@ -59,6 +60,9 @@ const COPYING: &[&str] = &["copy-", "serve-"];
 /// Points of what comes back from there.
 const RETURNING: &[&str] = &["return-"];
 
+/// Points of forgetting paths.
+const FORGETTING: &[&str] = &["forget-"];
+
 /// The points of a command, each at its first, second and fifth passing.
 fn named(prefixes: &[&str]) -> Vec<Vec<String>> {
     let points = POINTS.iter().filter(|point| prefixes.iter().any(|p| point.starts_with(p)));
@@ -90,6 +94,7 @@ fn every_named_point_belongs_to_a_test() {
         ELSEWHERE,
         ROLLING_BACK,
         PRUNING,
+        FORGETTING,
     ]
     .concat();
     assert!(POINTS.iter().all(|point| prefixes.iter().any(|prefix| point.starts_with(prefix))));

@@ -54,6 +54,9 @@ fn answers_have_the_keys_that_scripts_rely_on() {
     world.write("more", 1000);
     note("diff", answered(&world, &["diff", "home"], 0));
     note("around", answered(&world, &["around", "--", "true"], 0));
+    let forget = ["forget-path", "home:file", "--live", "--rebase", "all"];
+    note("forget-path --dry-run", answered(&world, &[&forget[..], &["--dry-run"]].concat(), 0));
+    note("forget-path", answered(&world, &[&forget[..], &["--yes"]].concat(), 0));
     let refused = world.run(&[&restore[..], &["--json"]].concat()).expect(3);
     assert_eq!(refused.out, "");
     note("an error", keys(&serde_json::from_str(&refused.err).unwrap()));
@@ -63,7 +66,7 @@ fn answers_have_the_keys_that_scripts_rely_on() {
 }
 
 /// Everything that a dry run could change.
-fn all_of(world: &World) -> (Described, Vec<(String, Vec<u8>)>) {
+pub(crate) fn all_of(world: &World) -> (Described, Vec<(String, Vec<u8>)>) {
     (describe(&world.pool.path()), contents(world.dir.path()))
 }
 

@@ -13,6 +13,7 @@ mod diff;
 mod faults;
 mod files;
 mod foreign;
+mod forget;
 mod gc;
 mod hooks;
 mod imports;

@@ -34,7 +34,10 @@ impl Spot {
     }
 
     /// The configured subvolume that it lies in, and its path there.
-    pub(super) fn find<'a>(&self, setup: &'a Setup) -> Result<(&'a SubvolumeSetup, PathBuf), Failure> {
+    ///
+    /// # Errors
+    /// When it lies in none.
+    pub fn find<'a>(&self, setup: &'a Setup) -> Result<(&'a SubvolumeSetup, PathBuf), Failure> {
         match self {
             Self::Inside(name, inside) => {
                 let found = setup.subvolume(name).ok_or_else(|| no_subvolume(setup, name))?;
