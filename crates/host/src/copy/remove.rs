@@ -78,7 +78,8 @@ impl Below {
         while let Some(path) = open.pop() {
             let fd = self.directory(&path)?;
             let stat = rustix::fs::fstat(&fd).map_err(self.trouble(WHAT, &path))?;
-            if !self.is_inside(&stat) && !(stand_in == StandIn::Take && self.stands_in(&stat)) {
+            let is_own = self.is_inside(&stat) || (stand_in == StandIn::Take && self.stands_in(&stat));
+            if !is_own {
                 let hint = "another subvolume or file system; move it away first";
                 return Err(HostError::because(WHAT, self.path().join(path), HostErrorKind::NotEmpty, hint));
             }
