@@ -28,7 +28,7 @@ pub(crate) struct Fault {
 pub(crate) enum Act {
     Wait(i64),
     Run {
-        request: Request,
+        request: Box<Request>,
         unreachable: BTreeSet<TargetName>,
         fulls: Fulls,
         faults: Vec<Fault>,
@@ -83,7 +83,7 @@ fn run() -> impl Strategy<Value = Act> {
         1 => Just(Request { sends: Wanted::No, prune: false, ..archive() }),
     ];
     (request, unreachable, fulls, faults).prop_map(|(request, unreachable, fulls, faults)| Act::Run {
-        request,
+        request: Box::new(request),
         unreachable: unreachable.into_iter().map(target).collect(),
         fulls,
         faults,
@@ -351,7 +351,7 @@ proptest! {
         // And in the end, two runs without trouble put everything right.
         for _ in 0..2 {
             world.seconds += 3600;
-            let (request, faults) = (archive(), Vec::new());
+            let (request, faults) = (Box::new(archive()), Vec::new());
             world.live(&Act::Run { request, unreachable: BTreeSet::new(), fulls: Fulls::WhenDue, faults });
         }
         for subvolume in world.policy.subvolumes.clone() {
