@@ -12,7 +12,7 @@ use subvault_model::bytesize::ByteSize;
 use subvault_model::file::{FileKind, FileState, Likeness, as_shown};
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::SnapshotName;
-use subvault_model::note::Note;
+use subvault_model::note::{BEFORE_CHANGE, Note};
 use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::bring_back::{Item, TreeSize, Twin};
 use subvault_plan::file_step::FileStep;
@@ -204,9 +204,6 @@ pub fn carry_out(work: &Work<'_>, steps: &[FileStep]) -> Result<Report, JobError
     report.copied = copier.copied().clone();
     Ok(report)
 }
-
-/// The tag of snapshots that keep the state before a restore or an undo.
-const BEFORE_CHANGE: &str = "before-change";
 
 fn noted(command: &str) -> Note {
     Note {

@@ -32,6 +32,9 @@ pub struct Note {
 /// The tag of snapshots that stay until somebody takes it off.
 pub const KEEP: &str = "keep";
 
+/// The tag of snapshots that keep the state before a restore or an undo.
+pub const BEFORE_CHANGE: &str = "before-change";
+
 /// One side of a pair of snapshots around a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {

@@ -41,10 +41,9 @@ pub enum Pressure {
 }
 
 impl Keep {
-    /// The rules while space is short, and never less than `floor` asks for where these rules ask for as much. What is
-    /// taken often goes first: at yellow the time within which all are kept, hours and days; at red everything else.
-    #[must_use]
-    pub fn under(&self, pressure: Pressure, floor: &Self) -> Self {
+    /// The rules while space is short, beside the floor. What is taken often goes first: at yellow the time within which all
+    /// are kept, hours and days; at red everything else.
+    fn under(&self, pressure: Pressure, floor: &Self) -> Self {
         let mut rules = self.clone();
         if pressure >= Pressure::Yellow {
             rules.within = self.within.zip(floor.within).map(|(own, floor)| own.min(floor));
@@ -150,6 +149,30 @@ pub fn judge(keep: &Keep, candidates: &[Candidate], now: Timestamp, zone: &TimeZ
         for (index, ago) in firsts(period, count, &newest_first, &shown) {
             reasons[index].push(Reason::First(period, ago));
         }
+    }
+    reasons
+}
+
+/// The same while space may be short: the rules are shortened, but what the floor keeps of what they would keep otherwise
+/// stays, so that rules of one kind alone do not fall below it.
+#[must_use]
+pub fn judge_under(
+    (keep, floor): (&Keep, &Keep),
+    pressure: Pressure,
+    candidates: &[Candidate],
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Vec<Vec<Reason>> {
+    if pressure == Pressure::None {
+        return judge(keep, candidates, now, zone);
+    }
+    let mut reasons = judge(&keep.under(pressure, floor), candidates, now, zone);
+    let otherwise = judge(keep, candidates, now, zone);
+    let kept: Vec<usize> = (0..candidates.len()).filter(|index| !otherwise[*index].is_empty()).collect();
+    let among: Vec<Candidate> = kept.iter().map(|index| candidates[*index].clone()).collect();
+    for (index, of_floor) in kept.into_iter().zip(judge(floor, &among, now, zone)) {
+        let new: Vec<Reason> = of_floor.into_iter().filter(|reason| !reasons[index].contains(reason)).collect();
+        reasons[index].extend(new);
     }
     reasons
 }

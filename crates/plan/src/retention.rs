@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use subvault_model::ids::SnapshotUuid;
 use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_model::note::BEFORE_CHANGE;
 use subvault_model::subvolume::LocalSnapshot;
 
 use crate::chain::newest_tip;
-use crate::keep::{Candidate, Pressure, judge};
+use crate::keep::{Candidate, Pressure, judge_under};
 use crate::observed::{ObservedSubvolume, ObservedTarget};
 use crate::parent::find_here;
 use crate::policy::{Policy, SubvolumePolicy};
@@ -23,6 +24,9 @@ use crate::step::{Kept, Plan, Step, StepId, Which};
 /// For how many days snapshots stay for the sake of a target that cannot be looked at: long enough for a disk that is
 /// plugged in once a month.
 const PINNED_DAYS: i64 = 40;
+
+/// For how many days snapshots stay that were taken so that a change can be undone.
+const CHANGE_DAYS: i64 = 30;
 
 /// What needs snapshots, whatever the rules say.
 #[derive(Default)]
@@ -127,7 +131,6 @@ pub(crate) fn prune(
 ) {
     let pressure = seen.room.map_or(Pressure::None, |room| policy.limits.pressure(room));
     announce(plan, wanted, claims, pressure);
-    let rules = wanted.keep.under(pressure, &policy.floor);
     // What others took is none of this: they clean it up, and nothing is counted on their behalf.
     let ours = || seen.snapshots.iter().filter(|snapshot| !snapshot.foreign);
     for snapshot in ours().filter(|snapshot| !snapshot.read_only) {
@@ -140,11 +143,13 @@ pub(crate) fn prune(
     let candidate = |s: &&LocalSnapshot| Candidate { taken: s.name.taken(), order: s.id.0, tags: s.note.tags.clone() };
     let mut candidates: Vec<Candidate> = snapshots.iter().map(candidate).collect();
     candidates.extend(taken.map(|_| Candidate { taken: now, order: u64::MAX, tags: Default::default() }));
-    for (snapshot, mut rules) in snapshots.into_iter().zip(judge(&rules, &candidates, now, &policy.zone)) {
+    let reasons = judge_under((&wanted.keep, &policy.floor), pressure, &candidates, now, &policy.zone);
+    for (snapshot, mut rules) in snapshots.into_iter().zip(reasons) {
         rules.sort();
         let mut because: Vec<String> = rules.iter().map(ToString::to_string).collect();
         because.extend(claims.stays.get(&snapshot.uuid).into_iter().flatten().cloned());
         because.extend(for_the_unseen(claims, snapshot, now));
+        because.extend(for_a_change(snapshot, now));
         if because.is_empty() {
             let mut needs: Vec<StepId> = claims.until.get(&snapshot.uuid).into_iter().flatten().copied().collect();
             needs.extend(taken);
@@ -196,6 +201,14 @@ fn reason(claims: &Claims, of: &SubvolumeName, uuid: SnapshotUuid, pressure: Pre
 fn for_the_unseen(claims: &Claims, snapshot: &LocalSnapshot, now: Timestamp) -> Option<String> {
     let target = claims.unseen.as_ref().filter(|_| is_recent(snapshot, now))?;
     Some(format!("{target} was not looked at and may need it"))
+}
+
+/// What was taken to take a change back stays for a while, whatever else is taken since.
+fn for_a_change(snapshot: &LocalSnapshot, now: Timestamp) -> Option<String> {
+    let age = now.as_second().saturating_sub(snapshot.name.taken().as_second());
+    let serves = snapshot.note.tags.contains(BEFORE_CHANGE) || snapshot.note.pair.is_some();
+    (serves && age < CHANGE_DAYS * 86_400)
+        .then(|| format!("a change of the last {CHANGE_DAYS} days can be undone with it"))
 }
 
 /// A snapshot from the future (the clock was set back) is recent.
