@@ -158,6 +158,7 @@ impl<'a> Copier<'a> {
     pub fn set_attributes(&mut self, from: &Path, to: &Path, there: &FileState) -> Result<()> {
         let named = self.to.name(to).map_err(self.to.trouble(WHAT, to))?;
         let stat = rustix::fs::fstat(&named).map_err(self.to.trouble(WHAT, to))?;
+        self.to.require_same(&stat, to)?;
         if !self.to.state(&stat).is_still(there) {
             return Err(self.changed(to));
         }
@@ -172,8 +173,9 @@ impl<'a> Copier<'a> {
     pub fn rewrite(&mut self, from: &Path, to: &Path, there: &FileState) -> Result<()> {
         let trouble = |error| self.to.trouble("rewrite", to)(error);
         let named = self.to.name(to).map_err(trouble)?;
-        if there.kind != FileKind::File || !self.to.state(&rustix::fs::fstat(&named).map_err(trouble)?).is_still(there)
-        {
+        let found = rustix::fs::fstat(&named).map_err(trouble)?;
+        self.to.require_same(&found, to)?;
+        if there.kind != FileKind::File || !self.to.state(&found).is_still(there) {
             return Err(self.changed(to));
         }
         let source = self.from.name(from).map_err(self.from.trouble(WHAT, from))?;

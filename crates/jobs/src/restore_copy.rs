@@ -207,16 +207,17 @@ fn bring(
         crash::point("return-fed");
         Ok(())
     };
-    match (&job.origin, &extract) {
+    let sent = match (&job.origin, &extract) {
         (Origin::There { replica, .. }, Some(extract)) => {
             let mut attached = replica.lock().unwrap_or_else(PoisonError::into_inner);
-            attached.replica.send(extract, &mut sink)?;
+            attached.replica.send(extract, &mut sink)
         }
-        (Origin::Here(source), _) => crate::replica::send_whole(source, None, &mut sink)?,
-        (Origin::There { .. }, None) => return Err(JobError::Bug("nothing to ask for".to_owned())),
-    }
-    let received = intake.end()?.finish_on_disk().map_err(|e| failed(job, e))?;
+        (Origin::Here(source), _) => crate::replica::send_whole(source, None, &mut sink),
+        (Origin::There { .. }, None) => Err(JobError::Bug("nothing to ask for".to_owned())),
+    };
+    let received = sent.and_then(|()| intake.end()?.finish_on_disk().map_err(|e| failed(job, e)));
     job.monitor.event(Event::Finished);
+    let received = received?;
     if received.received_uuid != identity {
         delete_leftover(job.destination, staged)?;
         let what = format!("what was sent is of {} and not of {}", received.received_uuid, identity);

@@ -162,6 +162,8 @@ pub fn open_to_send(
 /// When it is another one, or the kernel refuses.
 pub fn delete(directory: &Path, name: &SnapshotName, expected: SnapshotUuid) -> Result<(), JobError> {
     crash::point("prune-begun");
+    // It may have been made writable since the plan was made, and somebody may be at work in it.
+    open(directory, name, expected)?;
     Subvolume::delete(directory, OsStr::new(&name.to_string()), expected)?;
     crash::point("snapshot-deleted");
     note::remove(directory, name)?;

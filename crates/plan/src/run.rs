@@ -141,6 +141,15 @@ impl Taking<'_> {
         for group in &self.policy.groups {
             let find = |name: &SubvolumeName| work.iter().find(|(wanted, _)| wanted.name == *name).copied();
             let members: Vec<_> = group.members.iter().filter_map(find).collect();
+            let wanted = |name: &&SubvolumeName| self.policy.subvolumes.iter().any(|wanted| wanted.name == **name);
+            if let Some(unseen) = group.members.iter().filter(wanted).find(|name| find(name).is_none()) {
+                if self.request.snapshots != Wanted::No {
+                    let name = &group.name;
+                    plan.notes
+                        .push(format!("{name}: {unseen} could not be looked at, so no snapshot of the group is taken"));
+                }
+                continue;
+            }
             // Together or not at all.
             let reason = members.iter().find_map(|(wanted, seen)| self.reason(wanted, seen));
             if let Some(because) = reason {
@@ -173,6 +182,8 @@ impl Taking<'_> {
         }
         let take = |(wanted, seen): &(&SubvolumePolicy, &ObservedSubvolume)| {
             let step = self.take(plan, seen, Some(group), because.to_owned(), needs.clone());
+            // Without this one, those that follow are no set.
+            needs.push(step);
             (wanted.name.clone(), step)
         };
         let taken = members.iter().map(take).collect();

@@ -160,7 +160,19 @@ impl Below {
     pub(super) fn parent<'a>(&self, path: &'a Path) -> Result<(OwnedFd, &'a OsStr)> {
         let no_name = || HostError::because("use the name", self.path.join(path), HostErrorKind::Refused, "it is none");
         let name = path.file_name().ok_or_else(no_name)?;
-        Ok((self.directory(path.parent().unwrap_or(Path::new("")))?, name))
+        let above = path.parent().unwrap_or(Path::new(""));
+        let directory = self.directory(above)?;
+        self.require_same(&rustix::fs::fstat(&directory).map_err(self.trouble("look at", above))?, path)?;
+        Ok((directory, name))
+    }
+
+    /// Refuses what lies in a nested subvolume: a snapshot of this one would not keep it.
+    pub(super) fn require_same(&self, stat: &Stat, path: &Path) -> Result<()> {
+        if stat.st_dev == self.device {
+            return Ok(());
+        }
+        let hint = "it lies in another subvolume, nested in this one; name that subvolume";
+        Err(HostError::because("change", self.path.join(path), HostErrorKind::Refused, hint))
     }
 
     /// Whether it is on the file system and in the subvolume of the top.

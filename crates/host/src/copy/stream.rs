@@ -2,7 +2,8 @@
 //! from another machine without all else.
 //!
 //! Invariant: what receives it has the path as it is in the snapshot, with owners, permissions, times, attributes, hard
-//! links within it and holes. Memory is bounded by the directories that are open and the inodes with several names.
+//! links within it and holes. Memory is bounded by the names in the directories that are open and the inodes with several
+//! names.
 //! It must never follow a symbolic link or leave the snapshot.
 
 use std::collections::BTreeMap;
@@ -60,6 +61,12 @@ pub fn stream_path<E: From<HostError>>(
     sink(&block)
 }
 
+/// What is still to be done on the way through a tree.
+enum Next {
+    Enter(PathBuf),
+    Leave(PathBuf),
+}
+
 struct Writer<'a, E> {
     from: &'a Below,
     encoder: Encoder,
@@ -72,23 +79,31 @@ struct Writer<'a, E> {
 impl<E: From<HostError>> Writer<'_, E> {
     /// Everything at a path.
     fn tree(&mut self, path: &Path) -> Result<(), E> {
-        let mut directories = Vec::new();
-        let mut open = vec![path.to_owned()];
-        while let Some(path) = open.pop() {
+        let mut open = vec![Next::Enter(path.to_owned())];
+        while let Some(next) = open.pop() {
+            let path = match next {
+                Next::Enter(path) => path,
+                // All that is in it is there, so its times stay.
+                Next::Leave(path) => {
+                    self.times(&path)?;
+                    continue;
+                }
+            };
             let (named, stat) = self.look(&path)?;
             match self.from.state(&stat).kind {
                 FileKind::Directory => {
                     self.command(&path, &Command::Mkdir { path: bytes(&path) })?;
                     self.attributes(&path, &named, &stat)?;
-                    open.extend(self.from.names(&path)?.into_iter().rev().map(|name| path.join(name)));
-                    directories.push(path);
+                    let names = self.from.names(&path)?.into_iter().rev().map(|name| Next::Enter(path.join(name)));
+                    open.push(Next::Leave(path.clone()));
+                    open.extend(names);
                 }
                 // What stands for a nested subvolume; the kernel does not send it either.
                 FileKind::Subvolume => {}
                 kind => self.one(&path, kind, &named, &stat)?,
             }
         }
-        directories.iter().rev().try_for_each(|path| self.times(path))
+        Ok(())
     }
 
     fn one(&mut self, path: &Path, kind: FileKind, named: &OwnedFd, stat: &Stat) -> Result<(), E> {

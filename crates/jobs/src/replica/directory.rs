@@ -295,6 +295,8 @@ impl Replica for DirectoryReplica {
     }
 
     fn delete(&mut self, subvolume: &SubvolumeName, name: &SnapshotName, uuid: SnapshotUuid) -> Result<(), JobError> {
+        // It may have been changed since the plan was made.
+        self.open_copy(&CopySource { subvolume: subvolume.clone(), name: name.clone(), uuid })?;
         Subvolume::delete(&self.directory(subvolume), OsStr::new(&name.to_string()), uuid)?;
         crash::point("copy-deleted");
         Ok(())

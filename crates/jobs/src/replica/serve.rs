@@ -46,10 +46,10 @@ pub fn serve(
 ) -> Result<(), JobError> {
     let line = Line::open(from, to, settings.stall, "the other side".to_owned(), || {})?;
     let Some(first) = line.next()? else { return Ok(()) };
-    let mut replica = match line.understand(Some(first)).and_then(|question| welcome(settings, &question)) {
-        Ok((replica, welcome)) => {
+    let (mut replica, may_change) = match line.understand(Some(first)).and_then(|q| welcome(settings, &q)) {
+        Ok((replica, welcome, may_change)) => {
             line.say(&done(&welcome)?)?;
-            replica
+            (replica, may_change)
         }
         Err(error) => {
             line.say(&Answer::failed(&error))?;
@@ -58,6 +58,10 @@ pub fn serve(
     };
     while let Some(frame) = line.next()? {
         let outcome = match line.understand(Some(frame))? {
+            Question::Receive(_) | Question::Delete { .. } | Question::RemoveUnfinished { .. } if !may_change => {
+                let what = "it was said that nothing would be changed, so the copies are not locked";
+                Outcome::Failed(refused(what, "install the same version of subvault on both sides"))
+            }
             Question::Receive(order) => receive(&replica, &line, &order)?,
             Question::LookInside { .. } | Question::Send(_) if settings.no_restore => Outcome::Failed(refused(
                 "with this key copies can only be made, and nothing comes back",
@@ -96,7 +100,7 @@ fn done<T: Serialize>(value: &T) -> Result<Answer, JobError> {
     serde_json::to_value(value).map(Answer::Done).map_err(|e| JobError::Bug(e.to_string()))
 }
 
-fn welcome(settings: &ServeSettings, question: &Question) -> Result<(DirectoryReplica, Welcome), JobError> {
+fn welcome(settings: &ServeSettings, question: &Question) -> Result<(DirectoryReplica, Welcome, bool), JobError> {
     let Question::Hello { protocol, host, change } = question else {
         return Err(refused(
             "the first question is not who asks",
@@ -117,7 +121,7 @@ fn welcome(settings: &ServeSettings, question: &Question) -> Result<(DirectoryRe
     let replica = DirectoryReplica::open(&settings.directory, host, access, "subvault ssh-serve")?;
     let welcome =
         Welcome { protocol: PROTOCOL, tool: format!("subvault {}", env!("CARGO_PKG_VERSION")), pool: replica.pool() };
-    Ok((replica, welcome))
+    Ok((replica, welcome, *change))
 }
 
 fn refused(what: impl Into<String>, hint: &str) -> JobError {

@@ -44,6 +44,9 @@ fn in_menu(facts: &Facts, aside: &PoolPath, now: Timestamp) -> Result<BootEntry,
         (None, Some(replaced)) => (custom.clone(), replaced, true),
         (None, None) => return Err("GRUB's menu lies in another subvolume"),
     };
+    if !grub::reads_custom(&boot.files[menu_file]) {
+        return Err("GRUB's menu does not read custom.cfg");
+    }
     let entry = grub::entry(menu, (place, aside), within, now)?;
     let after = grub::with(existing, &entry_name(aside), &entry)?;
     Ok(BootEntry { file, within, after: Some(after), before: existing.map(str::to_owned) })

@@ -14,6 +14,11 @@ const BEGIN: &str = "# subvault: ";
 /// The last line of an entry of ours.
 const END: &str = "# subvault end";
 
+/// Whether a menu reads `custom.cfg`.
+pub(super) fn reads_custom(menu: &[u8]) -> bool {
+    menu.windows(b"custom.cfg".len()).any(|bytes| bytes == b"custom.cfg")
+}
+
 /// The first entry of a menu that starts the subvolume at `place`, its lines between the braces.
 fn block<'a>(menu: &'a str, place: &str) -> Option<(&'a str, Vec<&'a str>)> {
     let mut lines = menu.lines();
@@ -55,9 +60,6 @@ pub(super) fn entry(
     now: Timestamp,
 ) -> Result<String, &'static str> {
     let menu = std::str::from_utf8(menu).map_err(|_| "the menu is not text")?;
-    if !menu.contains("custom.cfg") {
-        return Err("GRUB's menu does not read custom.cfg");
-    }
     let (place, aside) = (place.to_string(), aside.to_string());
     let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "@._/-+:".contains(c));
     if !is_plain(&place) || !is_plain(&aside) {
@@ -70,6 +72,10 @@ pub(super) fn entry(
     for line in body {
         let is_file =
             is_linux(line) || matches!(line.split_whitespace().next(), Some("initrd" | "initrd16" | "initrdefi"));
+        if matches!(line.split_whitespace().next(), Some("savedefault" | "save_env")) {
+            // It would be started from then on.
+            continue;
+        }
         if !is_file {
             out.push_str(line);
         } else if is_inside && !line.split_whitespace().skip(1).any(|word| word.starts_with(&from)) {
@@ -133,7 +139,7 @@ pub(super) fn has(existing: &str, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const MENU: &str = "menuentry 'Debian GNU/Linux' --class debian {\n\tsearch --fs-uuid x\n\tlinux\t/@rootfs/boot/vmlinuz-6.1 \
+    const MENU: &str = "menuentry 'Debian GNU/Linux' --class debian {\n\tsavedefault\n\tsearch --fs-uuid x\n\tlinux\t/@rootfs/boot/vmlinuz-6.1 \
         root=UUID=x ro rootflags=subvol=@rootfs quiet\n\tinitrd\t/@rootfs/boot/initrd.img-6.1\n}\nsource $prefix/custom.cfg\n";
 
     #[test]
@@ -153,7 +159,6 @@ mod tests {
             "{made}"
         );
         for (menu, place, inside) in [
-            (MENU.replace("custom.cfg", "x"), "@rootfs", true),
             (MENU.to_owned(), "@other", true),
             (apart, "@rootfs", true),
             (MENU.replace("'Debian GNU/Linux'", "Debian"), "@rootfs", true),

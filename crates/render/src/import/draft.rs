@@ -16,8 +16,8 @@ pub(super) struct Draft {
     pub(super) head: String,
     /// When targets are sent to.
     pub(super) send: Option<&'static str>,
-    /// Below how much free space retention shortens.
-    pub(super) yellow: Option<String>,
+    /// Below how many hundredths of free space retention shortens.
+    pub(super) yellow: Option<u8>,
     pub(super) subvolumes: Vec<Subvolume>,
     pub(super) targets: Vec<Target>,
     /// What could not be carried over, at the end.
@@ -60,6 +60,9 @@ pub(super) struct Keep {
     pub(super) periods: [u32; 6],
     pub(super) tags: BTreeSet<String>,
 }
+
+/// Below so many hundredths of free space only the least is kept, at most.
+const RED_MOST: u8 = 5;
 
 const PERIODS: [&str; 6] = ["hourly", "daily", "weekly", "monthly", "quarterly", "yearly"];
 
@@ -130,9 +133,10 @@ impl Draft {
                 quoted(send)
             ));
         }
-        if let Some(yellow) = &self.yellow {
-            text.push_str(&format!("\n[space]\nyellow = {}\n", quoted(yellow)));
-        }
+        // What the other program keeps it keeps however short space is, unless it says when that is.
+        let (yellow, red) = (self.yellow.unwrap_or(0), self.yellow.unwrap_or(0).min(RED_MOST));
+        text.push_str("\n# Below so much free space fewer snapshots are kept; 0 %: never.\n");
+        text.push_str(&format!("[space]\nyellow = \"{yellow} %\"\nred = \"{red} %\"\n"));
         for subvolume in &self.subvolumes {
             text.push('\n');
             text.push_str(&subvolume.text());

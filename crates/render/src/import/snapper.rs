@@ -56,7 +56,7 @@ pub fn import(files: &[SnapperFile]) -> Result<Imported, NotUnderstood> {
             }
         }
     }
-    draft.yellow = yellow.map(|percent| format!("{percent} %"));
+    draft.yellow = yellow;
     let mut imported = Imported { config: String::new(), remarks };
     draft.losses = imported.losses().map(ToString::to_string).collect();
     imported.config = draft.text();

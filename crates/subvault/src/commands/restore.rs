@@ -158,6 +158,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             };
             subvolume::run(&subvolume::Whole { subvolume, to, args }, context)
         }
+        Wanted::Inside(..) | Wanted::Path(_) if args.place.store.is_some() || args.place.host.is_some() => {
+            let what = "a path is looked for in the snapshots, copies and archives of the configuration";
+            let hint = "with --store or --host restore the whole subvolume: `subvault restore NAME --to DIRECTORY`, and copy from there";
+            Err(Failure::usage(what.to_owned(), hint))
+        }
         Wanted::Inside(subvolume, inside) => files::run(args, &files::Spot::inside(subvolume, inside), context),
         Wanted::Path(path) => files::run(args, &files::Spot::At(path), context),
     }

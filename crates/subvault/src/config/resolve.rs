@@ -22,6 +22,7 @@ use subvault_model::names::{HostName, TargetName};
 use subvault_plan::calendar::Calendar;
 use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
 use subvault_plan::sizes::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, lanes, part_bytes};
+use subvault_plan::space::Limits;
 use subvault_store::{Key, S3Settings};
 use toml::Spanned;
 
@@ -58,10 +59,18 @@ pub fn resolve(document: &Document) -> Result<Setup, ConfigError> {
         replicas: copies,
         fulls: Fulls::WhenDue,
         floor: document.config.space.keep.clone().unwrap_or_default().over(&keep::usual_floor()),
-        limits: document.config.space.limits(),
+        limits: limits(document)?,
         zone: resolver.zone()?,
     };
     Ok(Setup { host: resolver.host()?, state, subvolumes, targets, replicas, hooks: resolver.hooks()?, policy })
+}
+
+/// When a pool is short of space.
+fn limits(document: &Document) -> Result<Limits, ConfigError> {
+    match document.config.space.wrong() {
+        Some(what) => Err(ConfigError::general(what).with_hint("say both `yellow` and `red`, the red one lower")),
+        None => Ok(document.config.space.limits()),
+    }
 }
 
 pub(super) struct Resolver<'a> {

@@ -48,6 +48,18 @@ impl<'de> Deserialize<'de> for Below {
 }
 
 impl Space {
+    /// What is wrong with the lines.
+    pub fn wrong(&self) -> Option<String> {
+        let Limits { yellow, red } = self.limits();
+        let is_above = match (red, yellow) {
+            (Line::Percent(red), Line::Percent(yellow)) => red > yellow,
+            (Line::Bytes(red), Line::Bytes(yellow)) => red > yellow,
+            _ => false,
+        };
+        is_above
+            .then(|| "the red line of [space] is above the yellow one (15 % and 5 % where nothing is said)".to_owned())
+    }
+
     /// The lines.
     pub fn limits(&self) -> Limits {
         Limits {

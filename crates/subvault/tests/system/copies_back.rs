@@ -63,6 +63,14 @@ fn files_come_back_from_a_disk_when_no_snapshot_has_them() {
     assert_eq!(answer["from"]["place"], "disk");
     assert_same((&kept, &described), &world.home().join("all"), "from a disk");
     world.run(&["restore", "home:all", "--from", "usb"]).expect(0).says(&["Nothing is to be done"]);
+    for elsewhere in [["--store", text(&disks.backup())], ["--host", "other"]] {
+        let args = [&["restore", "home:all", "--overwrite", "--yes"], &elsewhere[..]].concat();
+        world.run(&args).expect(1).says(&["restore the whole subvolume"]);
+    }
+    world
+        .run(&["restore", "home", "--to", "/tmp", "--host", "other", "--from", "usb"])
+        .expect(1)
+        .says(&["only archives"]);
     world.run(&["restore", "home:never"]).expect(3).says(&["no copy or archive"]);
     nothing_is_left(world);
     proved("a file that only a copy on a disk has comes back from there, with all that it is");

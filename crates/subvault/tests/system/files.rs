@@ -256,6 +256,18 @@ fn no_symbolic_link_is_followed_out_of_the_subvolume() {
     let again = ["restore", "home:thing", "--overwrite", "--yes", "--from", "home.20261102T100000Z"];
     world.run(&again).expect(0);
     assert_eq!(fs::read(home.join("thing")).unwrap(), b"a file");
+    // What lies in a nested subvolume would not be kept by a snapshot of this one.
+    fs::create_dir(home.join("vm")).unwrap();
+    put(&world, "vm/disk", "old");
+    snapshot(&world, "20261103T100000Z");
+    fs::remove_dir_all(home.join("vm")).unwrap();
+    tool(&["btrfs", "-q", "subvolume", "create", text(&home.join("vm"))]);
+    put(&world, "vm/disk", "in use");
+    for path in ["home:vm/disk", "home:vm"] {
+        let ran = world.run(&["restore", path, "--overwrite", "--yes"]);
+        assert_ne!(ran.code, Some(0), "{path}: {}{}", ran.out, ran.err);
+        assert_eq!(fs::read(home.join("vm/disk")).unwrap(), b"in use");
+    }
     nothing_temporary(&home);
     proved(
         "no symbolic link leads a restore out of the subvolume, and no nested subvolume is removed with a directory",

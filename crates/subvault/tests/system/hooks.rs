@@ -71,6 +71,19 @@ fn hooks_are_around_the_snapshots_of_their_group() {
 }
 
 #[test]
+fn a_group_of_which_one_is_away_is_left_alone() {
+    let world = World::new(256);
+    configure(&world, &noting(&world, "one", ""), "[\"one\"]");
+    fs::rename(world.pool.path().join("log"), world.pool.path().join("away")).unwrap();
+    world.run(&["snapshot", "--dry-run"]).expect(2).says(&["db: log could not be looked at"]);
+    world.run(&["snapshot"]).expect(2);
+    assert_eq!(logged(&world), [""; 0]);
+    let taken: Vec<String> = world.snapshot_names().into_iter().filter(|name| !name.ends_with("json")).collect();
+    assert!(taken.len() == 1 && taken[0].starts_with("alone."), "{taken:?}");
+    proved("a group of which a member cannot be looked at is left alone, and all others are taken");
+}
+
+#[test]
 fn a_hook_that_fails_keeps_its_group_back_or_not() {
     let world = World::new(256);
     let failing = |policy: &str| {

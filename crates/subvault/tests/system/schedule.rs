@@ -33,6 +33,30 @@ fn run(world: &World) -> Ran {
 }
 
 #[test]
+fn what_a_change_can_be_undone_with_stays() {
+    let world = World::new(256);
+    configure(&world, "", "keep = { newest = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0 }", "");
+    world.write("file", 1000);
+    world.run(&["snapshot"]).expect(0);
+    next_second();
+    world.write("file", 2000);
+    world.run(&["restore", "home:file", "--overwrite", "--yes"]).expect(0).says(&["the state before is kept"]);
+    next_second();
+    world.run(&["around", "--", "true"]).expect(0);
+    for _ in 0..2 {
+        next_second();
+        world.run(&["snapshot"]).expect(0);
+    }
+    let kept = world.run(&["prune", "--dry-run"]).expect(0);
+    kept.says(&["a change of the last 30 days can be undone with it"]);
+    world.run(&["prune"]).expect(0);
+    let left = world.snapshot_names().into_iter().filter(|name| !name.ends_with("json")).count();
+    assert_eq!(left, 4, "the newest, the state before the restore, and both sides of the pair");
+    world.run(&["undo", "--pair", "last", "--dry-run"]).expect(0);
+    proved("what a restore replaced, and both sides of a command, are not pruned for 30 days");
+}
+
+#[test]
 fn a_run_does_what_is_due_and_once() {
     let world = World::new(256);
     configure(&world, "", "", "schedule = \"*-*-* *:*:0/2\"\n");

@@ -96,11 +96,14 @@ impl Search<'_> {
         let from = self.whole.args.named_place().map(|from| place_of(self.setup, &from)).transpose()?;
         // Another host's streams are in archives alone.
         if self.whole.args.place.host.is_some() {
-            let only = match from {
-                Some(Place::Archive(target)) => Some(target),
-                _ => None,
+            return match from {
+                None => self.archives(None),
+                Some(Place::Archive(target)) => self.archives(Some(&target)),
+                Some(_) => {
+                    let what = "of another host there are only archives here";
+                    Err(Failure::usage(what.to_owned(), "name a target that has archives with --from, or none"))
+                }
             };
-            return self.archives(only.as_ref());
         }
         match from {
             None => {
