@@ -28,6 +28,7 @@ pub mod send;
 pub mod snapshot;
 pub mod subvolume;
 pub mod top_level;
+pub mod tree_diff;
 pub mod tree_digest;
 mod tree_walk;
 

@@ -8,6 +8,7 @@
 
 mod exchange;
 mod info;
+mod lineage;
 mod listing;
 mod located;
 
@@ -21,6 +22,7 @@ use rustix::io::Errno;
 use subvault_model::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
 
 pub use info::SubvolumeInfo;
+pub use lineage::{Ancestor, parted};
 pub use listing::ListedSubvolume;
 pub use located::{Located, locate};
 

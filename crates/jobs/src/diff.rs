@@ -1,33 +1,27 @@
 //! What differs between two snapshots, or between a snapshot and the present, in time proportional to the difference.
 //!
-//! The kernel compares the trees and sends what differs without data; [`Changes`] makes a list of it; here it is
-//! completed with what no stream tells (sizes before, what a deleted name stood for), and rid of what is no difference to
-//! anybody (times of the last access). What is writable is compared through a temporary snapshot. Nothing is written but
-//! that; it must never be left behind by a process that lives.
+//! What differs is read from the trees where it is known when their lines parted ([`tree_diff`]), else the kernel compares
+//! them ([`by_stream`]); both give the same list. Here it is rid of what is no difference to anybody (times of the last
+//! access). What is writable is compared through a temporary snapshot. Nothing is written but that; it must never be left
+//! behind by a process that lives.
 
+mod by_stream;
 mod entry;
 mod kin;
 mod side;
 mod temporary;
 pub mod text;
 
-use std::io::Read;
-
 use serde::Serialize;
-use subvault_host::send::{SendSettings, send, supported_protocol};
-use subvault_host::subvolume::Subvolume;
+use subvault_host::subvolume::{Subvolume, parted};
+use subvault_host::tree_diff::{self, Compared};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::file_path::FilePath;
-use subvault_sendstream::changes::{Change, Changes};
-use subvault_sendstream::decode::{Decoder, PushError};
 
 pub use entry::{Difference, Entry, EntryKind};
 pub use side::Side;
 
 use crate::error::JobError;
-
-/// How much of the stream is read at a time.
-const BLOCK: usize = 256 << 10;
 
 /// What differs, and how much of it there is.
 #[derive(Debug, Serialize)]
@@ -104,8 +98,7 @@ pub fn compare(from: &Side, to: &Side, only: &[FilePath]) -> Result<DiffReport, 
     kin::require(from, to)?;
     let older = temporary::read_only(from, to)?;
     let newer = temporary::read_only(to, from)?;
-    let changes = changes(older.subvolume(), newer.subvolume())?;
-    let mut entries = entry::entries(changes, older.subvolume(), newer.subvolume())?;
+    let mut entries = entry::entries(compared(older.subvolume(), newer.subvolume())?);
     for temporary in [older, newer] {
         temporary.remove()?;
     }
@@ -116,28 +109,12 @@ pub fn compare(from: &Side, to: &Side, only: &[FilePath]) -> Result<DiffReport, 
     Ok(DiffReport { from: from.label.clone(), to: to.label.clone(), changes: entries, totals })
 }
 
-/// The list that follows from the kernel's stream.
-fn changes(from: &Subvolume, to: &Subvolume) -> Result<Vec<Change>, JobError> {
-    let settings = SendSettings { protocol: supported_protocol(), compressed: false, no_data: true };
-    let mut stream = send(to, Some(from), &[], settings)?;
-    let (mut decoder, mut changes) = (Decoder::new(), Changes::new());
-    let mut block = vec![0; BLOCK];
-    loop {
-        let len = stream.read(&mut block).map_err(|source| broken(to, source))?;
-        if len == 0 {
-            break;
-        }
-        let pushed = decoder.push(&block[..len], &mut |command| changes.command(&command));
-        pushed.map_err(|error| match error {
-            PushError::Stream(error) => broken(to, error),
-            PushError::Each(error) => broken(to, error),
-        })?;
+/// What differs: read from the trees where that is possible, else from what the kernel sends.
+fn compared(from: &Subvolume, to: &Subvolume) -> Result<Vec<Compared>, JobError> {
+    if let Some(parted) = parted(&from.lineage()?, &to.lineage()?)
+        && let Some(list) = tree_diff::compare(from, to, parted)?
+    {
+        return Ok(list);
     }
-    decoder.finish().map_err(|error| broken(to, error))?;
-    stream.finish()?;
-    Ok(changes.finish())
-}
-
-fn broken(of: &Subvolume, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> JobError {
-    JobError::Compare { what: of.path().display().to_string(), source: source.into() }
+    by_stream::compare(from, to)
 }

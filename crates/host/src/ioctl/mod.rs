@@ -1,6 +1,6 @@
 //! The Btrfs ioctls, one thin function each: the only unsafe code of the project.
 //!
-//! Invariant: a function here makes one call (`search` one per page) and decides nothing. Every
+//! Invariant: a function here makes one call (a search one per page) and decides nothing. Every
 //! structure is laid out as in `linux/btrfs.h`; a test compiles that header and compares.
 //! Killed here: each call either happened or did not, the kernel sees to that.
 //! It must never retry, remember, or guess; the modules above give these calls a meaning.
@@ -18,7 +18,7 @@ mod verity;
 
 pub use data::{EncodedWrite, clone_range, encoded_write};
 pub(crate) use pool::{device, features, fs_info, label, set_default_subvolume, spaces, sync};
-pub(crate) use search::{Key, search};
+pub(crate) use search::{Key, Search, search};
 pub(crate) use send::{SendCall, SendRequest};
 pub(crate) use subvolume::{
     children, create, destroy, flags, info, inode_path, set_flags, set_received, snapshot, subvolume_of,

@@ -10,6 +10,9 @@ use super::call;
 /// `sizeof(struct btrfs_ioctl_search_header)`: transid, objectid, offset, type, len.
 const HEADER: usize = 32;
 
+/// An item is smaller than a block of the tree: `BTRFS_MAX_METADATA_BLOCKSIZE`.
+const LARGEST_ITEM: usize = 64 << 10;
+
 /// A place in a tree; the order of the fields is the order of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -37,36 +40,83 @@ pub(crate) fn search(
     tree: u64,
     first: Key,
     last: Key,
-    mut visit: impl FnMut(Key, &[u8]),
+    visit: impl FnMut(Key, &[u8]),
 ) -> Result<()> {
-    let mut args = Box::new(SearchArgs::zeroed());
-    let mut from = Some(first);
-    while let Some(start) = from.filter(|key| *key <= last) {
-        ask(&mut args, tree, start, last);
-        // SAFETY: `buf_size` is the size of the buffer that follows the head.
-        unsafe { call(pool, &TREE_SEARCH_V2, &mut *args) }?;
-        if args.head.nr_items == 0 {
-            return Ok(());
-        }
-        let seen = walk(&args.buf, args.head.nr_items, &mut visit).ok_or(Errno::IO)?;
-        from = seen.next();
-    }
-    Ok(())
+    Search::new().items(pool, tree, 0, first, last, visit)
 }
 
-fn ask(args: &mut SearchArgs, tree: u64, first: Key, last: Key) {
+/// A buffer for searches, for those who make many.
+pub(crate) struct Search {
+    args: Box<SearchArgs>,
+}
+
+impl Search {
+    pub(crate) fn new() -> Self {
+        Self { args: Box::new(SearchArgs::zeroed()) }
+    }
+
+    /// As `search`, without the leaves of the tree that no transaction from `since` on has written.
+    pub(crate) fn items(
+        &mut self,
+        pool: BorrowedFd<'_>,
+        tree: u64,
+        since: u64,
+        first: Key,
+        last: Key,
+        mut visit: impl FnMut(Key, &[u8]),
+    ) -> Result<()> {
+        let mut from = Some(first);
+        while let Some(start) = from.filter(|key| *key <= last) {
+            from = self.page(pool, tree, since, start, last, &mut visit)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is anything from `first` to `last`.
+    pub(crate) fn is_any(&mut self, pool: BorrowedFd<'_>, tree: u64, first: Key, last: Key) -> Result<bool> {
+        ask(&mut self.args, tree, 0, first, last);
+        self.args.head.nr_items = 1;
+        // SAFETY: as in `page`.
+        unsafe { call(pool, &TREE_SEARCH_V2, &mut *self.args) }?;
+        Ok(self.args.head.nr_items > 0)
+    }
+
+    /// As much of it as one call gives; returns where to go on, if there can be more.
+    pub(crate) fn page(
+        &mut self,
+        pool: BorrowedFd<'_>,
+        tree: u64,
+        since: u64,
+        first: Key,
+        last: Key,
+        mut visit: impl FnMut(Key, &[u8]),
+    ) -> Result<Option<Key>> {
+        let args = &mut *self.args;
+        ask(args, tree, since, first, last);
+        // SAFETY: `buf_size` is the size of the buffer that follows the head.
+        unsafe { call(pool, &TREE_SEARCH_V2, args) }?;
+        if args.head.nr_items == 0 {
+            return Ok(None);
+        }
+        let (seen, room) = walk(&args.buf, args.head.nr_items, &mut visit).ok_or(Errno::IO)?;
+        // The kernel stops at the end of the range, or where the next item does not fit.
+        Ok(if room >= HEADER + LARGEST_ITEM { None } else { seen.next() })
+    }
+}
+
+fn ask(args: &mut SearchArgs, tree: u64, since: u64, first: Key, last: Key) {
     let head = &mut args.head;
     head.tree_id = tree;
     (head.min_objectid, head.max_objectid) = (first.objectid, last.objectid);
     (head.min_type, head.max_type) = (first.kind.into(), last.kind.into());
     (head.min_offset, head.max_offset) = (first.offset, last.offset);
-    (head.min_transid, head.max_transid) = (0, u64::MAX);
+    (head.min_transid, head.max_transid) = (since, u64::MAX);
     head.nr_items = u32::MAX;
     head.buf_size = args.buf.len() as u64;
 }
 
-/// The last key seen; `None` when the buffer makes no sense.
-fn walk(mut buf: &[u8], items: u32, visit: &mut impl FnMut(Key, &[u8])) -> Option<Key> {
+/// The last key seen and the room behind it; `None` when the buffer makes no sense.
+fn walk(mut buf: &[u8], items: u32, visit: &mut impl FnMut(Key, &[u8])) -> Option<(Key, usize)> {
     let mut last = None;
     for _ in 0..items {
         let (header, rest) = buf.split_at_checked(HEADER)?;
@@ -81,5 +131,5 @@ fn walk(mut buf: &[u8], items: u32, visit: &mut impl FnMut(Key, &[u8])) -> Optio
         last = Some(key);
         buf = rest;
     }
-    last
+    Some((last?, buf.len()))
 }

@@ -25,21 +25,21 @@ const SEEDS: u64 = 60;
 
 /// What a walk says of one name.
 #[derive(Debug, Clone, PartialEq)]
-struct Seen {
-    inode: u64,
-    links: u64,
+pub(crate) struct Seen {
+    pub(crate) inode: u64,
+    pub(crate) links: u64,
     mode: u32,
     owner: (u32, u32),
     content: Vec<u8>,
-    mtime: (i64, i64),
+    pub(crate) mtime: (i64, i64),
     /// Of the last access and of the last change of anything.
     others: [(i64, i64); 2],
-    xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-type Walked = BTreeMap<Vec<u8>, Seen>;
+pub(crate) type Walked = BTreeMap<Vec<u8>, Seen>;
 
-fn walk(top: &Path) -> Walked {
+pub(crate) fn walk(top: &Path) -> Walked {
     let mut found = Walked::new();
     let mut left = vec![PathBuf::new()];
     while let Some(relative) = left.pop() {
@@ -82,7 +82,7 @@ fn xattrs(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
         .collect()
 }
 
-fn listed(from: &Subvolume, to: &Subvolume, protocol: Protocol) -> Vec<Change> {
+pub(crate) fn listed(from: &Subvolume, to: &Subvolume, protocol: Protocol) -> Vec<Change> {
     let mut stream = send(to, Some(from), &[], SendSettings { protocol, compressed: false, no_data: true }).unwrap();
     let (mut decoder, mut changes) = (Decoder::new(), Changes::new());
     let mut block = vec![0; 50_001];
@@ -134,7 +134,7 @@ impl<'a> Forecast<'a> {
 }
 
 /// The names of the new snapshot follow from those of the old one and the list, and stand for the same inodes.
-fn check_names(changes: &[Change], old: &Walked, new: &Walked) {
+pub(crate) fn check_names(changes: &[Change], old: &Walked, new: &Walked) {
     let forecast = Forecast::of(changes);
     let mut expected: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
     for (path, seen) in old {
@@ -182,7 +182,7 @@ fn join(change: &mut Change, other: &Change) {
 }
 
 /// What differs in what was there before and is there now is listed, and nothing else is.
-fn check_changes(changes: &[Change], old: &Walked, new: &Walked) {
+pub(crate) fn check_changes(changes: &[Change], old: &Walked, new: &Walked) {
     let now: BTreeMap<u64, &Seen> = new.values().map(|seen| (seen.inode, seen)).collect();
     let mut by_inode: BTreeMap<u64, Change> = BTreeMap::new();
     for change in changes.iter().filter(|change| matches!(change.what, What::Changed | What::Renamed)) {
@@ -234,7 +234,7 @@ fn swap(top: &Path, dice: &mut Dice) {
     let _ = rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
 }
 
-fn change(top: &Path, dice: &mut Dice) {
+pub(crate) fn change(top: &Path, dice: &mut Dice) {
     for _ in 0..2 + dice.below(6) {
         let times = 1 + dice.below(12);
         churn(top, dice, times);

@@ -14,3 +14,4 @@ mod receiving;
 mod sending;
 mod subvolumes;
 mod support;
+mod tree_diffs;
