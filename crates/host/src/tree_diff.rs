@@ -103,7 +103,7 @@ fn share_out<'a>(tasks: Vec<Task>, sides: impl Fn() -> Sides<'a> + Sync) -> Answ
         }
     };
     thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(&work)).collect();
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut all = work()?;
         for other in others {
             let found = other.join().unwrap_or(Err(Errno::IO))?;

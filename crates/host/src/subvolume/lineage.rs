@@ -60,13 +60,15 @@ pub fn parted(one: &[Ancestor], other: &[Ancestor]) -> Option<TransactionId> {
 mod tests {
     use super::*;
 
-    fn line(of: &[(u8, Option<u64>)]) -> Vec<Ancestor> {
+    type Line = [(u8, Option<u64>)];
+
+    fn line(of: &Line) -> Vec<Ancestor> {
         of.iter().map(|(name, left)| Ancestor { uuid: [*name; 16], left: left.map(TransactionId) }).collect()
     }
 
     #[test]
     fn lines_part_where_the_first_of_them_left_what_they_share() {
-        let table: &[(&[(u8, Option<u64>)], &[(u8, Option<u64>)], Option<u64>)] = &[
+        let table: &[(&Line, &Line, Option<u64>)] = &[
             // Two snapshots of one subvolume.
             (&[(1, None), (9, Some(10))], &[(2, None), (9, Some(20))], Some(10)),
             (&[(2, None), (9, Some(20))], &[(1, None), (9, Some(10))], Some(10)),

@@ -221,3 +221,78 @@ pub(super) fn xattrs(before: Vec<(Vec<u8>, Vec<u8>)>, now: Vec<(Vec<u8>, Vec<u8>
     differ.extend(before.into_keys());
     (differ, capability)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(generation: u64, mode: u32, names: &[(u64, &str)]) -> Node {
+        let mut item = [0; 160];
+        item[..8].copy_from_slice(&generation.to_le_bytes());
+        item[40] = 1;
+        item[52..56].copy_from_slice(&mode.to_le_bytes());
+        let names = names.iter().map(|(directory, name)| Place { directory: *directory, name: name.as_bytes().into() });
+        Node { inode: Inode::read(&item).unwrap(), names: names.collect() }
+    }
+
+    const FILE: u32 = 0o100_644;
+    const DIRECTORY: u32 = 0o040_755;
+
+    fn pair(number: u64, before: Option<Node>, now: Option<Node>) -> (u64, Pair) {
+        let (content, metadata) = (Content::default(), Metadata::default());
+        let is_reused = before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| before.inode != now.inode);
+        (number, Pair { number, before, now, is_reused, content, metadata })
+    }
+
+    /// The list, as lines.
+    fn told(pairs: Vec<(u64, Pair)>) -> Vec<String> {
+        let name =
+            |number: u64| Ok::<_, ()>(Some(Place { directory: TOP, name: format!("d{number}").as_bytes().into() }));
+        let list = changes(&pairs.into_iter().collect(), name).unwrap();
+        let path = |path: &Option<Vec<u8>>| path.as_ref().map_or(String::new(), |path| path.escape_ascii().to_string());
+        let line = |Compared { change, .. }: &Compared| {
+            let what = match &change.what {
+                What::Linked(to) => format!("Linked to {}", to.escape_ascii()),
+                what => format!("{what:?}"),
+            };
+            format!("{what} {} > {} {}", path(&change.old), path(&change.new), path(&change.successor))
+        };
+        let mut lines: Vec<String> = list.iter().map(|one| line(one).trim_end().to_owned()).collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn names_are_told_in_terms_of_both_sides() {
+        let file = |names: &[(u64, &str)]| Some(node(1, FILE, names));
+        let table = [
+            (vec![pair(300, None, file(&[(TOP, "b"), (TOP, "a")]))], &["Created  > a", "Linked to a  > b"][..]),
+            (vec![pair(300, file(&[(TOP, "a")]), file(&[(400, "b")]))], &["Renamed a > d400/b"]),
+            (vec![pair(300, file(&[(TOP, "a"), (TOP, "b")]), file(&[(TOP, "a")]))], &["Changed a > a", "Deleted b >"]),
+            (
+                vec![pair(300, file(&[(TOP, "a"), (TOP, "b")]), file(&[(TOP, "b"), (TOP, "c")]))],
+                &["Changed b > b", "Renamed a > c"],
+            ),
+            // Below a directory that has another name, only that is told.
+            (
+                vec![
+                    pair(300, Some(node(1, DIRECTORY, &[(TOP, "old")])), Some(node(1, DIRECTORY, &[(TOP, "new")]))),
+                    pair(301, file(&[(300, "in")]), file(&[(300, "in")])),
+                ],
+                &["Changed old/in > new/in", "Renamed old > new"],
+            ),
+            // Another in its place; and a number that is used again.
+            (
+                vec![pair(300, file(&[(TOP, "a")]), None), pair(301, None, file(&[(TOP, "a")]))],
+                &["Created  > a", "Deleted a >  a"],
+            ),
+            (
+                vec![pair(300, file(&[(TOP, "a")]), Some(node(2, DIRECTORY, &[(TOP, "b")])))],
+                &["Created  > b", "Deleted a >"],
+            ),
+        ];
+        for (pairs, expected) in table {
+            assert_eq!(told(pairs), expected);
+        }
+    }
+}

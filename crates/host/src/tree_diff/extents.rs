@@ -23,7 +23,8 @@ pub(super) fn written<E>(
     for extent in now {
         let extent = extent?;
         if end < extent.start && before.has_data(end, extent.start)? {
-            written = written.saturating_add(up_to(extent.start, end));
+            // The kernel counts it whole, also behind the end of the file, where only reserved room can follow.
+            written = written.saturating_add(extent.start - end);
         }
         if !before.has(&extent)? {
             written = written.saturating_add(up_to(extent.end, extent.start));
@@ -43,9 +44,9 @@ struct Window<I> {
 }
 
 impl<E, I: Iterator<Item = Result<Extent, E>>> Window<I> {
-    /// Drops what ends before `start`, and reads on to `end`.
+    /// Drops what ends before `start`, and reads on to what starts behind `end`.
     fn show(&mut self, start: u64, end: u64) -> Result<&VecDeque<Extent>, E> {
-        while self.met.back().is_none_or(|last| last.end < end) {
+        while self.met.back().is_none_or(|last| last.start < end) {
             let Some(next) = self.rest.next() else { break };
             self.met.push_back(next?);
             while self.met.front().is_some_and(|first| first.end <= start) {
@@ -78,6 +79,7 @@ impl<E, I: Iterator<Item = Result<Extent, E>>> Window<I> {
             return Ok(true);
         }
         let mut at = extent.start;
+        let mut following = met.iter().skip(1);
         for old in met {
             // What is stored at `at`, counted from the start of the extent on the disk.
             let is_same = match old.storage {
@@ -91,10 +93,81 @@ impl<E, I: Iterator<Item = Result<Extent, E>>> Window<I> {
                 return Ok(false);
             }
             at = old.end;
+            // The kernel looks at what follows before it looks whether that matters.
+            if following.next().is_some_and(|next| next.start != at) {
+                return Ok(false);
+            }
             if at >= extent.end {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const K: u64 = 4096;
+
+    fn at(start: u64, end: u64, storage: Storage) -> Extent {
+        Extent { start: start * K, end: end * K, storage, generation: 7 }
+    }
+
+    fn disk(start: u64, end: u64, disk: u64, offset: u64) -> Extent {
+        at(start, end, Storage::Written { disk, offset: offset * K })
+    }
+
+    fn blocks(before: &[Extent], now: &[Extent], size: u64) -> u64 {
+        let list = |extents: &[Extent]| extents.iter().map(|extent| Ok::<_, ()>(*extent)).collect::<Vec<_>>();
+        written(list(before).into_iter(), list(now).into_iter(), size * K).unwrap() / K
+    }
+
+    #[test]
+    fn what_is_stored_as_before_is_not_written() {
+        let old = [disk(0, 10, 1, 0)];
+        assert_eq!(blocks(&old, &old, 10), 0);
+        // In pieces, and with something else in the middle.
+        assert_eq!(blocks(&old, &[disk(0, 4, 1, 0), disk(4, 10, 1, 4)], 10), 0);
+        assert_eq!(blocks(&old, &[disk(0, 4, 1, 0), disk(4, 6, 2, 0), disk(6, 10, 1, 6)], 10), 2);
+        // Joined again, and moved within the file.
+        assert_eq!(blocks(&[disk(0, 4, 1, 0), disk(4, 10, 1, 4)], &old, 10), 0);
+        assert_eq!(blocks(&old, &[disk(0, 6, 1, 4)], 6), 6);
+        // The same place, written by another transaction.
+        assert_eq!(blocks(&old, &[Extent { generation: 8, ..old[0] }], 10), 10);
+        // Only up to the end of the file.
+        assert_eq!(blocks(&[], &[disk(0, 10, 1, 0)], 7), 7);
+    }
+
+    #[test]
+    fn holes_are_written_where_there_was_something() {
+        let old = [disk(0, 4, 1, 0), disk(8, 12, 2, 0)];
+        assert_eq!(blocks(&old, &old, 12), 0);
+        assert_eq!(blocks(&old, &[old[1]], 12), 8);
+        assert_eq!(blocks(&old, &[old[0]], 12), 8);
+        // Cut off, or longer without data: the size tells.
+        assert_eq!(blocks(&old, &[old[0]], 4), 0);
+        assert_eq!(blocks(&old, &old, 20), 0);
+        let hole = at(4, 8, Storage::Hole);
+        assert_eq!(blocks(&old, &[old[0], hole, old[1]], 12), 0);
+        assert_eq!(blocks(&[disk(0, 12, 1, 0)], &[disk(0, 4, 1, 0), hole, disk(8, 12, 1, 8)], 12), 4);
+        assert_eq!(blocks(&[old[0], hole, old[1]], &old, 12), 0);
+        // What was cut off in front of a hole is counted with the hole.
+        let before_a_hole = [disk(0, 10, 1, 0), disk(20, 22, 2, 0)];
+        assert_eq!(blocks(&before_a_hole, &[disk(0, 6, 1, 0), disk(20, 22, 2, 0)], 22), 20);
+    }
+
+    #[test]
+    fn what_is_inline_or_reserved_is_compared_as_a_whole() {
+        let inline = |sum| at(0, 1, Storage::Inline(sum));
+        assert_eq!(blocks(&[inline(1)], &[inline(1)], 1), 0);
+        assert_eq!(blocks(&[inline(1)], &[inline(2)], 1), 1);
+        assert_eq!(blocks(&[inline(1)], &[disk(0, 1, 5, 0)], 1), 1);
+        let reserved = at(1, 9, Storage::Reserved { disk: 9, offset: 0 });
+        assert_eq!(blocks(&[reserved], &[reserved], 9), 0);
+        assert_eq!(blocks(&[], &[reserved], 9), 8);
+        // Behind the end of the file it is nothing.
+        assert_eq!(blocks(&[], &[reserved], 1), 0);
     }
 }
