@@ -223,7 +223,7 @@ fn extents_of_every_kind_are_compared() {
             open("text").write_all_at(b"in the middle", 500_000).unwrap();
             open("grown").write_all_at(&noise(70_000), text.len() as u64 + 1_000_000).unwrap();
             open("cut").set_len(1_000_001).unwrap();
-            clone_range(&open("text"), 0, 1 << 20, &open("cloned"), 1 << 20).unwrap();
+            clone_range(open("text"), 0, 1 << 20, open("cloned"), 1 << 20).unwrap();
             fs::write(at("small"), "inlinE").unwrap();
             let punch = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
             rustix::fs::fallocate(open("many"), punch, 1 << 20, 300_000).unwrap();
