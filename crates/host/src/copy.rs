@@ -112,6 +112,10 @@ impl<'a> Copier<'a> {
         let (parent, name) = self.to.parent(to)?;
         let directory = to.parent().unwrap_or(Path::new(""));
         self.sweep(&parent, directory)?;
+        if over.is_some_and(|there| there.kind == FileKind::Subvolume) {
+            let hint = "a nested subvolume is there, which a snapshot would not keep; move it away first";
+            return Err(HostError::because(WHAT, self.to.path().join(to), HostErrorKind::Refused, hint));
+        }
         if over.is_some_and(|there| there.kind == FileKind::Directory) {
             self.to.require_own(to)?;
         }

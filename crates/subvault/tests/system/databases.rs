@@ -48,12 +48,14 @@ impl Site {
     }
 
     fn as_user(&self, args: &[&str]) -> String {
-        tool(&[&["runuser", "-u", self.user, "--"], args].concat())
+        // The directory for temporary files of a test run is root's.
+        tool(&[&["env", "-u", "TMPDIR", "runuser", "-u", self.user, "--"], args].concat())
     }
 
     /// Starts a server of this user in the background.
     fn start(&self, data: &Path, args: &[&str]) -> Server {
         let mut command = Command::new("runuser");
+        command.env_remove("TMPDIR");
         command.args(["-u", self.user, "--"]).args(args);
         let log = fs::File::create(self.world.dir.path().join("server.log")).unwrap();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
