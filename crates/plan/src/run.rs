@@ -233,7 +233,11 @@ impl Taking<'_> {
         let fulls = self.policy.fulls;
         let resumes = |t: &ObservedTarget| matches!(judge(t, &seen.snapshots, fulls), Interrupted::Resume(_));
         let mut targets = known(self.policy, seen).peekable();
-        self.request.sends != Wanted::No && targets.peek().is_some() && targets.all(|(target, _)| resumes(target))
+        let replicas_wait = !seen.replicas.is_empty();
+        self.request.sends != Wanted::No
+            && !replicas_wait
+            && targets.peek().is_some()
+            && targets.all(|(target, _)| resumes(target))
     }
 }
 

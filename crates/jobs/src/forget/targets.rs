@@ -13,6 +13,7 @@ use subvault_model::ids::SnapshotUuid;
 use subvault_model::monitor::Monitor;
 use subvault_model::names::{SnapshotName, SubvolumeName, TargetName};
 use subvault_plan::forget::archives::{Clean, MayHold, may_hold};
+use subvault_plan::forget::check::check_rebase;
 use subvault_plan::forget::rebase::{Known, Rebase, plan};
 use subvault_plan::gc::forget::{Replacement, plan as plan_gc};
 use subvault_plan::keep::{Candidate, judge};
@@ -225,7 +226,8 @@ pub fn decide(
         seen.snapshots.retain(|snapshot| !coming.contains(&snapshot.uuid));
     }
     let rebase = plan(&setup.policy, &observed, asked, &told.known, clock::now());
-    let findings = subvault_plan::check::check(&rebase.plan, &observed);
+    let mut findings = subvault_plan::check::check(&rebase.plan, &observed);
+    findings.extend(check_rebase(&rebase.plan, &observed, &told.known));
     if findings.is_empty() { Ok(rebase) } else { Err(JobError::Bug(findings.join("; "))) }
 }
 

@@ -1,13 +1,16 @@
-//! Lints what is to be done on the pool against what was seen. Shares no code with the planner and runs before every
+//! Lints what is to be done on the pool and at targets against what was seen. Shares no code with the planner and runs before every
 //! execution. Any finding is a bug in the planner, and nothing must be done.
 
 use std::collections::BTreeSet;
 use std::path::{Component, PathBuf};
 
 use subvault_model::ids::SnapshotUuid;
-use subvault_model::names::SnapshotName;
+use subvault_model::names::{SnapshotName, SubvolumeName, TargetName};
 
+use super::rebase::Known;
 use super::{Seen, Step};
+use crate::observed::{Observed, ObservedSubvolume};
+use crate::step::{Plan, Planned, Step as RunStep, Which};
 
 /// What is wrong with these steps.
 #[must_use]
@@ -90,4 +93,54 @@ fn rewrite(
     } else {
         None
     }
+}
+
+/// What is wrong with what is sent to targets and deleted there, beside what is wrong in any plan.
+#[must_use]
+pub fn check_rebase(plan: &Plan, observed: &Observed, known: &Known) -> Vec<String> {
+    let of = |name: &SubvolumeName| observed.subvolumes.iter().find(|seen| seen.name == *name);
+    let wrong = plan.steps.iter().enumerate().filter_map(|(index, planned)| {
+        let wrong = match &planned.step {
+            RunStep::SendStream { subvolume, snapshot, .. } | RunStep::SendCopy { subvolume, snapshot, .. } => {
+                (!is_sure(snapshot, of(subvolume), known)).then_some("sends what may hold it")
+            }
+            RunStep::DeleteCopy { subvolume, target, uuid, .. } => {
+                let holds = known.copies.get(&(subvolume.clone(), target.clone())).is_some_and(|h| h.contains(uuid));
+                let is_replaced = is_replaced((planned, plan), (of(subvolume), target), known);
+                (holds && !is_replaced).then_some("deletes a copy before one is there that is sure to be without it")
+            }
+            _ => None,
+        };
+        wrong.map(|what| format!("step {index} {what}"))
+    });
+    wrong.collect()
+}
+
+/// Whether what is sent is taken by the plan itself, or known not to hold it.
+fn is_sure(snapshot: &Which, seen: Option<&ObservedSubvolume>, known: &Known) -> bool {
+    let Which::Existing { uuid, .. } = snapshot else { return true };
+    let here = seen.and_then(|seen| seen.snapshots.iter().find(|here| here.uuid == *uuid).map(|here| (seen, here)));
+    here.is_some_and(|(seen, here)| {
+        known.clean.get(&seen.name).and_then(|clean| clean.get(uuid)) == Some(&here.ctransid) && !here.foreign
+    })
+}
+
+/// Whether a copy that is sure to be without it comes before the step, or is there and stays.
+fn is_replaced(
+    (deletion, plan): (&Planned, &Plan),
+    (seen, at): (Option<&ObservedSubvolume>, &TargetName),
+    known: &Known,
+) -> bool {
+    let Some(seen) = seen else { return false };
+    let sends = |step: &RunStep| matches!(step, RunStep::SendCopy { subvolume, target, .. } if *subvolume == seen.name && target == at);
+    let comes = deletion.needs.iter().any(|need| plan.steps.get(need.0).is_some_and(|before| sends(&before.step)));
+    let deleted = |gone: SnapshotUuid| {
+        let deletes =
+            |step: &RunStep| matches!(step, RunStep::DeleteCopy { target, uuid, .. } if target == at && *uuid == gone);
+        plan.steps.iter().any(|planned| deletes(&planned.step))
+    };
+    let holding = known.copies.get(&(seen.name.clone(), at.clone()));
+    let copies = seen.replicas.iter().filter(|replica| replica.name == *at).flat_map(|replica| &replica.copies);
+    let stays = copies.filter(|copy| copy.intact && copy.received.is_some() && !deleted(copy.uuid));
+    comes || stays.into_iter().any(|copy| !holding.is_some_and(|holding| holding.contains(&copy.uuid)))
 }

@@ -1,7 +1,7 @@
 //! Decides what is sent anew to targets, and which copies go there then, so that nothing there holds what is forgotten.
 //!
 //! First something newer arrives that surely does not hold it, and only then goes what may. What is sent is decided as in
-//! any other run.
+//! any other run, but it is one of our own snapshots: those of other programs may hold it and are never rewritten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,13 @@ use jiff::Timestamp;
 use subvault_model::ids::SnapshotUuid;
 use subvault_model::names::{SubvolumeName, TargetName};
 use subvault_model::note::Note;
+use subvault_model::replica::ReplicaCopy;
+use subvault_model::subvolume::LocalSnapshot;
 
 use super::archives::{self, Clean};
 use crate::observed::{Observed, ObservedReplica, ObservedSubvolume, ObservedTarget};
 use crate::policy::{ArchivePolicy, Fulls, Policy};
+use crate::replica::common;
 use crate::run::{self, Request, Wanted};
 use crate::step::{Plan, Step, StepId};
 
@@ -30,7 +33,7 @@ impl Known {
         self.clean.get(subvolume).cloned().unwrap_or_default()
     }
 
-    fn holds(&self, subvolume: &SubvolumeName, replica: &ObservedReplica, copy: SnapshotUuid) -> bool {
+    pub(super) fn holds(&self, subvolume: &SubvolumeName, replica: &ObservedReplica, copy: SnapshotUuid) -> bool {
         let key = (subvolume.clone(), replica.name.clone());
         self.copies.get(&key).is_some_and(|holding| holding.contains(&copy))
     }
@@ -61,12 +64,17 @@ pub fn plan(policy: &Policy, observed: &Observed, asked: &[TargetName], known: &
             may_hold(policy, target, &clean, now)
                 && (is_begun(target, &clean) || archives::needs_full(&target.streams, &target.incomplete, &clean))
         });
-        seen.replicas.retain(|replica| needs_copy(known, &seen.name, replica));
+        let snapshots = seen.snapshots.clone();
+        seen.replicas.retain(|replica| needs_copy(known, (&seen.name, &snapshots), replica));
+        // What may hold it is neither sent nor a parent. It stays in the list: its name is in use.
+        for snapshot in &mut seen.snapshots {
+            snapshot.read_only &= clean.get(&snapshot.uuid) == Some(&snapshot.ctransid);
+        }
     }
     narrowed.subvolumes.retain(|seen| !seen.targets.is_empty() || !seen.replicas.is_empty());
     if !narrowed.subvolumes.is_empty() {
         let request = Request { snapshots: Wanted::All, sends: Wanted::All, prune: false, note: Note::default() };
-        rebase.plan = run::plan(&Policy { fulls: Fulls::Now, ..policy.clone() }, &narrowed, &request, now);
+        rebase.plan = run::plan(&of_our_own(policy), &narrowed, &request, now);
     }
     for seen in &observed.subvolumes {
         for replica in seen.replicas.iter().filter(|replica| asked.contains(&replica.name)) {
@@ -74,6 +82,13 @@ pub fn plan(policy: &Policy, observed: &Observed, asked: &[TargetName], known: &
         }
     }
     rebase
+}
+
+/// The policy by which fulls of our own snapshots are sent, also where otherwise others take what is sent.
+fn of_our_own(policy: &Policy) -> Policy {
+    let mut policy = Policy { fulls: Fulls::Now, ..policy.clone() };
+    policy.subvolumes.iter_mut().for_each(|wanted| wanted.ships_foreign = false);
+    policy
 }
 
 fn policy_of<'a>(policy: &'a Policy, target: &ObservedTarget) -> Option<&'a ArchivePolicy> {
@@ -90,12 +105,18 @@ fn is_begun(target: &ObservedTarget, clean: &Clean) -> bool {
     target.unfinished.as_ref().is_some_and(|unfinished| !clean.contains_key(&unfinished.snapshot))
 }
 
-/// Whether something must be sent before anything may go: unless the newest copy is whole and does not hold it. What an
-/// interrupted receive left goes with what is sent.
-fn needs_copy(known: &Known, subvolume: &SubvolumeName, replica: &ObservedReplica) -> bool {
+/// Whether something must be sent before anything may go: unless the newest copy is whole and does not hold it, and what
+/// the next copy would be relative to stays. What an interrupted receive left goes with what is sent.
+fn needs_copy(
+    known: &Known,
+    (subvolume, snapshots): (&SubvolumeName, &[LocalSnapshot]),
+    replica: &ObservedReplica,
+) -> bool {
     let newest = replica.copies.iter().max_by(|a, b| a.name.cmp(&b.name));
     let is_good = newest.is_none_or(|copy| copy.intact && !known.holds(subvolume, replica, copy.uuid));
-    !is_good || !replica.unfinished.is_empty()
+    let next_parent = common(snapshots, replica).first().map(|(_, copy)| copy.uuid);
+    let parent_goes = next_parent.is_some_and(|copy| known.holds(subvolume, replica, copy));
+    !is_good || parent_goes || !replica.unfinished.is_empty()
 }
 
 fn deletes(step: &Step, at: &TargetName, copy: SnapshotUuid) -> bool {
@@ -111,10 +132,20 @@ fn delete_copies(plan: &mut Plan, known: &Known, seen: &ObservedSubvolume, repli
     // Retention there may let some of them go already.
     holding.retain(|copy| !plan.steps.iter().any(|s| deletes(&s.step, &replica.name, copy.uuid)));
     holding.sort_by(|a, b| a.name.cmp(&b.name));
+    let is_good =
+        |copy: &&ReplicaCopy| copy.intact && copy.received.is_some() && !known.holds(&seen.name, replica, copy.uuid);
+    let stays = |copy: &ReplicaCopy| !plan.steps.iter().any(|s| deletes(&s.step, &replica.name, copy.uuid));
+    let is_replaced = !needs.is_empty() || replica.copies.iter().filter(is_good).any(stays);
     for copy in holding {
         // What somebody has changed is his.
         if !copy.intact || copy.received.is_none() {
             plan.notes.push(format!("{} at {} was changed since it was received, and stays", copy.name, replica.name));
+            continue;
+        }
+        if !is_replaced {
+            let (name, at) = (&copy.name, &replica.name);
+            plan.notes
+                .push(format!("{name} at {at} stays, as nothing there is sure to be without it; copy anew first"));
             continue;
         }
         let (subvolume, target) = (seen.name.clone(), replica.name.clone());

@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use subvault_model::note::Note;
 use subvault_model::replica::ReplicaCopy;
 use subvault_model::stream::StreamSummary;
+use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::check::check;
 use subvault_plan::forget::archives::{Clean, may_hold, needs_full};
+use subvault_plan::forget::check::check_rebase;
 use subvault_plan::forget::rebase::{Known, plan};
 use subvault_plan::gc::forget::{Replacement, plan as plan_gc};
 use subvault_plan::keep::Keep;
-use subvault_plan::observed::ObservedReplica;
-use subvault_plan::policy::{ArchivePolicy, ReplicaPolicy};
+use subvault_plan::observed::{ObservedReplica, Unfinished};
+use subvault_plan::policy::{ArchivePolicy, Policy, ReplicaPolicy};
+use subvault_plan::run::{Request, Wanted};
+use subvault_plan::step::{Plan, Step::DeleteCopy};
 
 use crate::fixtures::{
-    archive_policy, at, chain, day, home, lines, observed, policy, received, snap, some, target, uuid,
+    archive_policy, at, chain, day, full_name, home, lines, observed, policy, received, snap, some, target, uuid,
 };
 use crate::gc_properties::store_of;
 
@@ -89,6 +94,7 @@ fn archives_get_a_full_and_only_then_lose_what_is_older() {
         let known = Known { clean: BTreeMap::from([(home(), clean(known))]), ..Known::default() };
         let rebase = plan(&policy, &seen, &asked, &known, day(30));
         assert_eq!(check(&rebase.plan, &seen), [""; 0], "{what}");
+        assert_eq!(check_rebase(&rebase.plan, &seen, &known), [""; 0], "{what}");
         assert_eq!((lines(&rebase.plan), rebase.archives.len()), (texts(wanted), archives), "{what}");
         assert_eq!(plan(&policy, &seen, &[], &known, day(30)), Default::default(), "{what}: nobody asked");
     }
@@ -151,6 +157,60 @@ fn replicas_get_a_copy_and_only_then_lose_those_that_hold_it() {
         };
         let rebase = plan(&policy, &seen, &[target("usb")], &known, day(30));
         assert_eq!(check(&rebase.plan, &seen), [""; 0], "{what}");
+        assert_eq!(check_rebase(&rebase.plan, &seen, &known), [""; 0], "{what}");
         assert_eq!((lines(&rebase.plan), rebase.plan.notes.len()), (texts(wanted), notes), "{what}");
     }
+}
+
+/// The newest is what others took, and that is never rewritten.
+#[test]
+fn what_is_sent_anew_is_our_own_where_others_take_what_is_sent() {
+    let keep = Keep { newest: some(9), within: None, periods: [0; 6], tags: BTreeSet::new() };
+    let mut policy = policy(&["vault"], 3);
+    let wanted = &mut policy.subvolumes[0];
+    (wanted.replicas, wanted.ships_foreign, wanted.schedule) = (vec![target("usb")], true, None);
+    policy.replicas = BTreeMap::from([(target("usb"), ReplicaPolicy { schedule: None, keep, pin_days: some(40) })]);
+    let theirs = |n: u8| LocalSnapshot { foreign: true, ..snap(n) };
+    let mut seen = observed(vec![snap(1), theirs(3), theirs(4)], vec![at("vault", chain(1, &[3, 4]))]);
+    let copies = vec![copy(1), copy(3)];
+    seen.subvolumes[0].replicas = vec![ObservedReplica { name: target("usb"), copies, unfinished: Vec::new() }];
+    let usb = (home(), target("usb"));
+    let known = Known {
+        clean: BTreeMap::from([(home(), clean(&[1]))]),
+        copies: BTreeMap::from([(usb.clone(), BTreeSet::from([uuid(103)]))]),
+    };
+    let asked = [target("vault"), target("usb")];
+    let rebase = plan(&policy, &seen, &asked, &known, day(30));
+    assert_eq!(check(&rebase.plan, &seen), [""; 0]);
+    assert_eq!(check_rebase(&rebase.plan, &seen, &known), [""; 0]);
+    let wanted = [
+        "0 snapshot  home.20260131T000000Z []",
+        "1 copy      home.20260131T000000Z → usb, from home.20260102T000000Z [0]",
+        "2 archive   home → vault, full, generation 2.0 [0]",
+        "3 delete    copy home.20260104T000000Z at usb [1]",
+    ];
+    assert_eq!(lines(&rebase.plan), texts(&wanted));
+    // An interrupted upload of theirs is not finished.
+    let begun = Unfinished { stream: full_name(9), snapshot: uuid(4), parent: None, same_settings: true };
+    seen.subvolumes[0].targets[0].unfinished = Some(begun);
+    let rebase = plan(&policy, &seen, &asked, &known, day(30));
+    assert_eq!(check_rebase(&rebase.plan, &seen, &known), [""; 0]);
+    assert!(lines(&rebase.plan).iter().any(|line| line.contains("archive   home → vault, full, generation 2.0 [0]")));
+    // What an ordinary run would send is found out.
+    let request = Request { snapshots: Wanted::All, sends: Wanted::All, prune: false, note: Note::default() };
+    let ordinary = subvault_plan::run::plan(&policy, &seen, &request, day(30));
+    assert_eq!(check_rebase(&ordinary, &seen, &known).len(), 2, "{:?}", lines(&ordinary));
+    // A copy that goes while nothing else is there, or comes, is found out too, and not planned.
+    let mut gone = Plan::default();
+    gone.push(
+        DeleteCopy { subvolume: usb.0.clone(), target: usb.1.clone(), name: snap(3).name, uuid: uuid(103) },
+        "",
+        vec![],
+    );
+    assert_eq!(check_rebase(&gone, &seen, &known), [""; 0], "the copy of day 1 is without it");
+    seen.subvolumes[0].replicas[0].copies.remove(0);
+    assert_eq!(check_rebase(&gone, &seen, &known).len(), 1);
+    let unlisted = Policy { subvolumes: Vec::new(), ..policy };
+    let rebase = plan(&unlisted, &seen, &asked[1..], &known, day(30));
+    assert_eq!((lines(&rebase.plan), rebase.plan.notes.len()), (texts(&[]), 1), "nothing is sent, so nothing goes");
 }
