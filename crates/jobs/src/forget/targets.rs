@@ -44,6 +44,8 @@ pub struct Generations {
     pub may_hold: Vec<MayHold>,
     /// Whether an upload was interrupted that may hold it.
     pub begun: bool,
+    /// How many streams have manifests that cannot be read: nobody knows what those hold.
+    pub unreadable: usize,
     /// Whether it is in a bucket, which may keep what is deleted: by versions, or by locks.
     pub in_a_bucket: bool,
 }
@@ -72,6 +74,14 @@ pub struct Copies {
     pub copies: usize,
     /// Those that hold it, or may.
     pub holding: Vec<Copy>,
+}
+
+impl Generations {
+    /// Whether something there may hold it.
+    #[must_use]
+    pub fn may_hold_any(&self) -> bool {
+        !self.may_hold.is_empty() || self.begun || self.unreadable > 0
+    }
 }
 
 /// What was found at targets.
@@ -127,6 +137,14 @@ fn pairs<'a>(
 }
 
 impl Told {
+    /// Those of the targets that were `asked` for where something may hold it.
+    #[must_use]
+    pub fn may_hold_at(&self, asked: &[TargetName]) -> BTreeSet<TargetName> {
+        let archives = self.archives.iter().filter(|at| at.may_hold_any()).map(|at| &at.target);
+        let copies = self.copies.iter().filter(|at| !at.holding.is_empty()).map(|at| &at.target);
+        archives.chain(copies).filter(|target| asked.contains(target)).cloned().collect()
+    }
+
     fn archives(&mut self, setup: &Setup, seen: &ObservedSubvolume) {
         let clean = self.known.clean.get(&seen.name).cloned().unwrap_or_default();
         for target in &seen.targets {
@@ -138,6 +156,7 @@ impl Told {
                 subvolume: seen.name.clone(),
                 may_hold: may_hold(policy, &target.streams, &clean, clock::now()),
                 begun,
+                unreadable: target.unreadable.len(),
                 in_a_bucket: matches!(location, Some(Location::S3(_))),
             });
         }
@@ -275,9 +294,11 @@ pub struct Rebased {
     pub report: RunReport,
     /// What went from archives, or why that could not be.
     pub gone: Vec<(TargetName, Result<Removed, JobError>)>,
+    /// What is there after that.
+    pub after: Told,
 }
 
-/// Sends something newer to the targets that were asked for, and then lets go there what may hold the paths.
+/// Sends something newer to the targets that were asked for, lets go there what may hold the paths, and looks again.
 ///
 /// # Errors
 /// When it could not be begun, or the run's record cannot be kept.
@@ -288,7 +309,7 @@ pub fn rebase(
     audit: &Audit,
     monitor: &dyn Monitor,
 ) -> Result<Rebased, JobError> {
-    let told = look_at_targets(setup, subjects, all_clean(subjects)?, Some(asked), Access::Change, monitor);
+    let mut told = look_at_targets(setup, subjects, all_clean(subjects)?, Some(asked), Access::Change, monitor);
     let Rebase { plan, archives } = decide(setup, &told, asked, &BTreeSet::new())?;
     let mut runner = Runner::new(setup, &told.sight, monitor);
     let report = driver::run(&plan, &mut runner, audit, monitor);
@@ -309,7 +330,10 @@ pub fn rebase(
         };
         gone.push((target, removed));
     }
-    Ok(Rebased { told, plan, report, gone })
+    // Replicas are let go, or they would be locked twice.
+    told.sight.reached.attached.clear();
+    let after = look_at_targets(setup, subjects, clean, Some(asked), Access::Look, monitor);
+    Ok(Rebased { told, plan, report, gone, after })
 }
 
 /// Our snapshots of these subvolumes that do not hold the paths.

@@ -98,6 +98,13 @@ struct Came {
     left: Vec<Seen>,
 }
 
+impl Came {
+    /// The targets that were asked for where it may still be.
+    fn may_be_at(&self, asked: &[TargetName]) -> BTreeSet<TargetName> {
+        self.rebased.as_ref().map(|rebased| rebased.after.may_hold_at(asked)).unwrap_or_default()
+    }
+}
+
 /// Forgets.
 ///
 /// # Errors
@@ -132,9 +139,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     // What was looked at is let go, or it would be locked twice.
     let case = Case { told: Told { sight: <_>::default(), ..case.told }, ..case };
     let came = act(&setup, &subjects, &case, &asked, run, context)?;
-    let exit = exit(&case, &came);
+    let exit = exit(&case, &came, &asked);
     let outcome = if exit == Exit::Good { "done" } else { "failed" };
-    run.audit.add(clock::now(), "forget_path", outcome, json!({ "paths": paths(&subjects) }))?;
+    let detail = json!({ "paths": paths(&subjects), "may_be_at": came.may_be_at(&asked) });
+    run.audit.add(clock::now(), "forget_path", outcome, detail)?;
     context.answer(&answer(&subjects, &case, Some(&came)), || words::summary(&case, &came))?;
     Ok(exit)
 }
@@ -296,7 +304,8 @@ fn still_holds(seen: &[Seen]) -> bool {
 fn exit_of_look(case: &Case, asked: &[TargetName], args: &Args) -> Exit {
     let seen: Vec<Seen> = case.pool.iter().map(|found| found.seen.clone()).collect();
     let unseen = !not_seen(&case.told.sight).is_empty() && !asked.is_empty();
-    match (unseen, still_holds(&seen) && !args.dry_run) {
+    let stays = !args.dry_run && !case.told.may_hold_at(asked).is_empty();
+    match (unseen || stays, still_holds(&seen) && !args.dry_run) {
         (true, _) => Exit::SomeFailed,
         // Only what somebody may be writing to is left.
         (_, true) => Exit::NothingDone,
@@ -304,7 +313,7 @@ fn exit_of_look(case: &Case, asked: &[TargetName], args: &Args) -> Exit {
     }
 }
 
-fn exit(case: &Case, came: &Came) -> Exit {
+fn exit(case: &Case, came: &Came, asked: &[TargetName]) -> Exit {
     let is_done = |performed: &&Performed| matches!(performed.outcome, Outcome::Done);
     let done = came.performed.iter().filter(is_done).count();
     let local = done == case.steps.len() && !still_holds(&came.left);
@@ -314,10 +323,13 @@ fn exit(case: &Case, came: &Came) -> Exit {
             let exit = report::exit(&rebased.report, &rebased.told.sight);
             let gone = rebased.gone.iter().all(|(_, gone)| gone.as_ref().is_ok_and(|gone| gone.failures.is_empty()));
             let any = rebased.report.steps.iter().any(|step| matches!(step.outcome, driver::Outcome::Done(_)));
-            (exit == Exit::Good && gone && not_seen(&rebased.told.sight).is_empty(), any)
+            let seen = not_seen(&rebased.told.sight).is_empty() && not_seen(&rebased.after.sight).is_empty();
+            (exit == Exit::Good && gone && seen, any)
         }
     };
-    match (local && elsewhere, done > 0 || anything) {
+    // Whatever was done: what may hold it still is what was to go.
+    let stays = !came.may_be_at(asked).is_empty();
+    match (local && elsewhere && !stays, done > 0 || anything || stays) {
         (true, _) => Exit::Good,
         (false, true) => Exit::SomeFailed,
         (false, false) => Exit::NothingDone,
@@ -362,7 +374,9 @@ fn done(came: &Came) -> Value {
             Err(error) => json!({ "target": target, "removed": null, "error": chain(error) }),
         });
         let gone: Vec<Value> = gone.collect();
-        json!({ "report": report::to_json(&rebased.report, &rebased.told.sight), "gone": gone })
+        let report = report::to_json(&rebased.report, &rebased.told.sight);
+        let after = json!({ "archives": rebased.after.archives, "replicas": rebased.after.copies });
+        json!({ "report": report, "gone": gone, "after": after })
     });
     json!({ "steps": steps.collect::<Vec<_>>(), "rebase": rebased })
 }

@@ -15,11 +15,11 @@ use crate::replicate::{Disks, take_snapshot};
 use crate::world::{World, names, next_second, noise, proved, text, tool};
 
 /// What must not be found any more: as a name, and in what a file holds.
-const NAME: &str = "geheimes-Tagebuch-7731";
-const SECRET: &[u8] = b"der Inhalt, den niemand mehr lesen darf: 4711-0815-xyzzy";
+pub(crate) const NAME: &str = "geheimes-Tagebuch-7731";
+pub(crate) const SECRET: &[u8] = b"der Inhalt, den niemand mehr lesen darf: 4711-0815-xyzzy";
 
 /// Puts a directory with secrets into the subvolume: one file small enough for the metadata, one that is not.
-fn put(home: &Path) -> PathBuf {
+pub(crate) fn put(home: &Path) -> PathBuf {
     let path = home.join("ada").join(NAME);
     fs::create_dir_all(path.join("deep/er")).unwrap();
     fs::write(path.join("small"), SECRET).unwrap();
@@ -181,9 +181,9 @@ fn hostile_paths_lead_nowhere_else() {
     forget(Path::new("home:has/nested/inner")).expect(0).says(&["Nothing is to be done"]);
     forget(&home.join("missing/too")).expect(0).says(&["Nothing is to be done"]);
     assert_eq!(uuid(&snapshot), before, "nothing was changed");
-    forget(&home.join(odd)).expect(0).says(&["forgotten in 1 snapshots"]);
-    forget(&home.join("has")).expect(0).says(&["hard links", "forgotten in 1 snapshots"]);
-    forget(&home.join("link")).expect(0).says(&["forgotten in 1 snapshots"]);
+    forget(&home.join(odd)).expect(0).says(&["forgotten in 1 snapshot\n"]);
+    forget(&home.join("has")).expect(0).says(&["hard links", "forgotten in 1 snapshot\n"]);
+    forget(&home.join("link")).expect(0).says(&["forgotten in 1 snapshot\n"]);
     assert_eq!(names(&snapshot), ["other-name", "out", "real"]);
     assert_eq!(fs::read(snapshot.join("real/file")).unwrap(), b"stays");
     assert_eq!(fs::read(home.join("has/nested/inner")).unwrap(), b"its own", "the subvolume itself was not touched");
@@ -215,7 +215,7 @@ fn what_others_took_and_what_can_be_written_to_is_told_and_left() {
     assert!(!ours.join("ada").join(NAME).exists());
     world.run(&["forget-path", text(&path), "--yes"]).expect(3).says(&["it can be written to"]);
     tool(&["btrfs", "property", "set", text(&writable), "ro", "true"]);
-    world.run(&["forget-path", text(&path), "--yes", "--live"]).expect(0).says(&["forgotten in 1 snapshots"]);
+    world.run(&["forget-path", text(&path), "--yes", "--live"]).expect(0).says(&["forgotten in 1 snapshot\n"]);
     assert!(!path.exists() && path.parent().unwrap().exists());
     // What cannot be removed in one snapshot keeps nothing else.
     fs::write(world.home().join("plain"), b"x").unwrap();

@@ -14,6 +14,7 @@ mod faults;
 mod files;
 mod foreign;
 mod forget;
+mod forgotten;
 mod gc;
 mod hooks;
 mod imports;

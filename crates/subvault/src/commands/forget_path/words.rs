@@ -1,8 +1,10 @@
 //! What holds the paths, what is done about it and what came of that, in words.
 
+use std::fmt::Display;
+
 use subvault_jobs::driver::chain;
 use subvault_jobs::foreign::Owner;
-use subvault_jobs::forget::{Copies, Generations, NotSeen, OnPool, Outcome, Performed, Subject, not_seen};
+use subvault_jobs::forget::{Copies, Generations, NotSeen, OnPool, Outcome, Performed, Rebased, Subject, not_seen};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::file::FileKind;
 use subvault_plan::forget::archives::MayHold;
@@ -77,8 +79,8 @@ fn on_pool(found: &OnPool) -> String {
 }
 
 fn archive(at: &Generations) -> String {
-    let Generations { target, subvolume, may_hold, begun, in_a_bucket } = at;
-    if may_hold.is_empty() && !begun {
+    let Generations { target, subvolume, may_hold, begun, unreadable, in_a_bucket } = at;
+    if !at.may_hold_any() {
         return format!("{target}: no stream of {subvolume} holds it\n");
     }
     let mut text = String::new();
@@ -88,24 +90,42 @@ fn archive(at: &Generations) -> String {
     if *begun {
         text.push_str(&format!("{target}: an interrupted upload of {subvolume} may hold it, until the next one\n"));
     }
+    if *unreadable > 0 {
+        let streams = counted(*unreadable, "stream");
+        text.push_str(&format!(
+            "{target}: manifests of {streams} of {subvolume} cannot be read: it may be there; `verify` names them\n"
+        ));
+    }
     if *in_a_bucket {
         text.push_str(&format!("{target}: a bucket with versions or locks keeps what is deleted for longer\n"));
     }
     text
 }
 
+fn more(fulls: u32) -> String {
+    if fulls == 1 { "1 more full is".to_owned() } else { format!("{fulls} more fulls are") }
+}
+
+/// So many of them.
+fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, of: &str) -> String {
+    if count == N::from(1) { format!("1 {of}") } else { format!("{count} {of}s") }
+}
+
 fn of_generation(held: &MayHold) -> String {
     let until = match (held.fulls_before, held.not_before) {
         (0, Some(at)) => format!("it goes with `gc`, not before {}", size::moment(at)),
         (n, Some(at)) => {
-            format!("stays until {n} more fulls are archived and `gc` runs, not before {}", size::moment(at))
+            format!("stays until {} archived and `gc` runs, not before {}", more(n), size::moment(at))
         }
+        (1, None) => "stays until you have archived one more full with --full, and `gc` runs".to_owned(),
         (n, None) => format!("stays until you have archived {n} more fulls with --full, and `gc` runs"),
     };
     let (from, to) = (size::moment(held.from), size::moment(held.to));
     format!(
-        "generation {} may hold it ({} streams, {from} to {to}, {}): {until}",
-        held.generation, held.streams, held.stored_bytes
+        "generation {} may hold it ({}, {from} to {to}, {}): {until}",
+        held.generation,
+        counted(held.streams, "stream"),
+        held.stored_bytes
     )
 }
 
@@ -141,7 +161,7 @@ fn steps(case: &Case) -> String {
     }
     for Goes { target, subvolume, plan } in &case.goes {
         let (streams, bytes) = sum(plan);
-        text.push_str(&format!("delete    {streams} streams of {subvolume} at {target}, {bytes}\n"));
+        text.push_str(&format!("delete    {} of {subvolume} at {target}, {bytes}\n", counted(streams, "stream")));
         for kept in &plan.kept {
             text.push_str(&format!("keep      {kept}\n"));
         }
@@ -173,7 +193,7 @@ pub(super) fn summary(case: &Case, came: &Came) -> String {
         matches!((&performed.step, &performed.outcome), (Step::Exchange { .. }, Outcome::Done))
     };
     let count = came.performed.iter().filter(is_replaced).count();
-    let mut text = format!("\nforgotten in {count} snapshots\n");
+    let mut text = format!("\nforgotten in {}\n", counted(count, "snapshot"));
     for performed in &came.performed {
         match &performed.outcome {
             Outcome::Done => {}
@@ -189,15 +209,31 @@ pub(super) fn summary(case: &Case, came: &Came) -> String {
             text.push_str(&report::summary(&rebased.report, &rebased.plan, &rebased.told.sight));
             for (target, gone) in &rebased.gone {
                 text.push_str(&match gone {
-                    Ok(gone) => format!("{target}: removed {} streams, {} freed\n", gone.streams, gone.bytes),
+                    Ok(gone) => {
+                        format!("{target}: removed {}, {} freed\n", counted(gone.streams, "stream"), gone.bytes)
+                    }
                     Err(error) => format!("{target}: nothing was removed: {}\n", chain(error)),
                 });
                 let failures = gone.iter().flat_map(|gone| &gone.failures);
                 failures.for_each(|failure| text.push_str(&format!("FAILED  {failure}\n")));
             }
+            text.push_str(&after(rebased));
         }
         None if !case.rebase.plan.steps.is_empty() => text.push_str("nothing was sent anew\n"),
         None => {}
     }
     text
+}
+
+/// What targets may hold after all was done.
+fn after(rebased: &Rebased) -> String {
+    let archives = rebased.after.archives.iter().filter(|at| at.may_hold_any()).map(archive);
+    let copies = rebased.after.copies.iter().filter(|at| !at.holding.is_empty()).map(replica);
+    let left: String = archives.chain(copies).collect();
+    let unseen = not_seen(&rebased.after.sight).into_iter();
+    let unseen: String = unseen
+        .map(|NotSeen { what, error }| format!("not looked at again: {what}: {error}; it may hold it\n"))
+        .collect();
+    let head = if left.is_empty() { "" } else { "\nIt may still be there:\n" };
+    format!("{head}{left}{unseen}")
 }

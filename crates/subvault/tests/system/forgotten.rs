@@ -1,0 +1,72 @@
+//! What is told and done about paths to be forgotten after rollbacks, among copies, beside other programs, and where targets
+//! keep them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::forget::{NAME, SECRET, put};
+use crate::replicate::Disks;
+use crate::world::{World, contents, proved, text, tool};
+
+/// A snapshot where snapper would have taken it.
+fn as_snapper(world: &World, of: &Path, number: u32) -> PathBuf {
+    let directory = world.pool.path().join(format!("theirs/.snapshots/{number}"));
+    fs::create_dir_all(&directory).unwrap();
+    let snapshot = directory.join("snapshot");
+    tool(&["btrfs", "-q", "subvolume", "snapshot", "-r", text(of), text(&snapshot)]);
+    snapshot
+}
+
+#[test]
+fn a_target_that_keeps_it_is_told_and_makes_the_difference() {
+    let disks = Disks::new(1024, "keep = { newest = 9 }");
+    let world = &disks.world;
+    let path = put(&world.home());
+    disks.snapshot();
+    disks.replicate().expect(0);
+    let copy = fs::read_dir(disks.copies()).unwrap().next().unwrap().unwrap().path();
+    tool(&["btrfs", "property", "set", "-f", text(&copy), "ro", "false"]);
+    fs::write(copy.join("mine"), b"x").unwrap();
+    let rebase = ["forget-path", text(&path), "--live", "--yes", "--rebase", "usb"];
+    world.run(&rebase).expect(2).says(&["It may still be there", "changed since it was received"]);
+    world.run(&rebase).expect(2).says(&["Nothing is to be done"]);
+    assert!(copy.join("ada").join(NAME).exists(), "what somebody has changed is his");
+    let audit = fs::read_to_string(world.state().join("audit.jsonl")).unwrap();
+    let mut lines = audit.lines().rev().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let last = lines.find(|line| line["action"] == "forget_path").unwrap();
+    assert_eq!((&last["outcome"], &last["detail"]["may_be_at"][0]), (&"failed".into(), &"usb".into()), "{last}");
+    tool(&["btrfs", "-q", "subvolume", "delete", text(&copy)]);
+    world.run(&rebase).expect(0);
+
+    let world = World::with_directory(512);
+    world.configure(&world.directory_target("disk", "encryption = \"off\"\n"));
+    let path = put(&world.home());
+    world.archive();
+    let stored = contents(&world.store());
+    let (manifest, _) = stored.iter().find(|(name, _)| name.ends_with("/manifest.json")).unwrap();
+    fs::write(world.store().join(manifest), b"no manifest").unwrap();
+    let rebase = ["forget-path", text(&path), "--live", "--yes", "--rebase", "disk"];
+    world.run(&rebase).expect(2).says(&["manifests of 1 stream of home cannot be read"]);
+    world.run(&rebase).expect(2);
+    proved("a copy that somebody changed and a stream that nobody can read are told, recorded, and end with code 2");
+}
+
+#[test]
+fn rebased_where_others_take_what_is_sent_nothing_holds_it() {
+    let world = World::new(512);
+    let target = world.directory_target("disk", "encryption = \"off\"\n");
+    world.configure_keeping(1, "snapshot = \"never\"\nforeign = \"ship\"\n", &target);
+    let path = put(&world.home());
+    let theirs = as_snapper(&world, &world.home(), 1);
+    world.archive();
+    let rebase = ["forget-path", text(&path), "--live", "--yes", "--rebase", "disk"];
+    world.run(&rebase).expect(0).says(&["snapper's", "removed 1 stream,"]);
+    let stored = contents(&world.store());
+    assert!(stored.iter().any(|(name, _)| name.ends_with("/manifest.json")), "something is there");
+    assert!(stored.iter().all(|(_, bytes)| !bytes.windows(SECRET.len()).any(|window| window == SECRET)));
+    assert!(theirs.join("ada").join(NAME).exists() && !path.exists());
+    world.run(&rebase).expect(0).says(&["Nothing is to be done"]);
+    proved("where snapper's snapshots are sent, one of our own is sent anew, and the archive holds nothing of it");
+}
