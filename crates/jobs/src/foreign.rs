@@ -7,7 +7,7 @@
 mod btrbk_name;
 mod info_xml;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -17,13 +17,14 @@ use subvault_host::HostErrorKind;
 use subvault_host::mounts::Mounts;
 use subvault_host::pool::Pool;
 use subvault_host::subvolume::{ListedSubvolume, Subvolume, SubvolumeInfo};
-use subvault_model::ids::{ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
+use subvault_model::ids::{ParentUuid, ReceivedUuid, SnapshotUuid, SubvolumeId, TransactionId};
 use subvault_model::names::{SnapshotName, SubvolumeName};
 use subvault_model::note::Note;
 use subvault_model::subvolume::LocalSnapshot;
 
 pub use self::info_xml::Info;
 use crate::error::JobError;
+use crate::note;
 use crate::setup::SubvolumeSetup;
 
 /// The directory of snapper's snapshots.
@@ -71,20 +72,21 @@ fn shown<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::E
     serializer.collect_str(&path.display())
 }
 
-/// The snapshots of the subvolume at `path` that others took, the oldest first. `ours` are those that we took.
+/// The snapshots of the subvolume at `path` that others took, the oldest first. `ours` are those that we took, with their
+/// notes.
 ///
 /// # Errors
 /// When the subvolume is not there, or the subvolumes of its pool cannot be listed.
-pub fn find(path: &Path, ours: &BTreeSet<SnapshotUuid>) -> Result<Vec<ForeignSnapshot>, JobError> {
+pub fn find(path: &Path, ours: &[LocalSnapshot]) -> Result<Vec<ForeignSnapshot>, JobError> {
     let source = Subvolume::open(path)?.info()?;
     let pool = Pool::containing(path)?;
     let all = pool.subvolumes()?;
     let mounts = Mounts::read()?;
     let Some(identity) = source.uuid else { return Ok(Vec::new()) };
-    let before = ancestors(identity, &all);
+    let before = line(identity, &all, &note::gone_of(ours));
     let mut found = Vec::new();
     for listed in all.iter().filter(|listed| listed.info.id != source.id) {
-        let Some(uuid) = listed.info.uuid.filter(|uuid| !ours.contains(uuid)) else { continue };
+        let Some(uuid) = listed.info.uuid.filter(|uuid| ours.iter().all(|own| own.uuid != *uuid)) else { continue };
         let taken_of = |of: &SnapshotUuid| listed.info.parent_uuid.is_some_and(|parent| of.is_parent_of(&parent));
         let owner = owner(&listed.path);
         // What it was before a rollback has snapshots too. Of others, a copy for another purpose cannot be told from one.
@@ -93,7 +95,7 @@ pub fn find(path: &Path, ours: &BTreeSet<SnapshotUuid>) -> Result<Vec<ForeignSna
             Owner::Snapper | Owner::Btrbk => before.iter().any(taken_of),
         };
         if is_meant {
-            let info = (owner == Owner::Snapper).then(|| note(&pool, listed, &mounts)).flatten();
+            let info = (owner == Owner::Snapper).then(|| noted(&pool, listed, &mounts)).flatten();
             found.push(ForeignSnapshot {
                 owner,
                 path: listed.path.clone(),
@@ -117,10 +119,9 @@ pub fn find(path: &Path, ours: &BTreeSet<SnapshotUuid>) -> Result<Vec<ForeignSna
 /// # Errors
 /// As `find`.
 pub fn to_ship(setup: &SubvolumeSetup, ours: &[LocalSnapshot]) -> Result<Vec<LocalSnapshot>, JobError> {
-    let known = ours.iter().map(|snapshot| snapshot.uuid).collect();
     let (pool, mounts) = (Pool::containing(&setup.path)?, Mounts::read()?);
     let mut shipped = Vec::new();
-    for found in find(&setup.path, &known)?.iter().filter(|found| found.owner != Owner::Unknown && found.read_only) {
+    for found in find(&setup.path, ours)?.iter().filter(|found| found.owner != Owner::Unknown && found.read_only) {
         let info = match pool.reach(found.id, &mounts).and_then(|at| at.map(|at| at.info()).transpose()) {
             Ok(Some(info)) => info,
             Ok(None) => continue,
@@ -166,12 +167,12 @@ pub fn open(setup: &SubvolumeSetup, uuid: SnapshotUuid) -> Result<Subvolume, Job
     if info.uuid == Some(uuid) && info.read_only { Ok(reached) } else { Err(stale()) }
 }
 
-/// The uuid, and those of what it was made from, as far as that is there.
-fn ancestors(of: SnapshotUuid, all: &[ListedSubvolume]) -> Vec<SnapshotUuid> {
+/// The uuid, and those of what it was made from, as far as that is there or was replaced.
+fn line(of: SnapshotUuid, all: &[ListedSubvolume], gone: &BTreeMap<SnapshotUuid, ParentUuid>) -> Vec<SnapshotUuid> {
     let mut line = vec![of];
     while let Some(last) = line.last().copied() {
-        let parent =
-            all.iter().find(|listed| listed.info.uuid == Some(last)).and_then(|listed| listed.info.parent_uuid);
+        let info = all.iter().map(|listed| &listed.info).find(|info| info.uuid == Some(last));
+        let parent = info.and_then(|info| info.parent_uuid).or_else(|| gone.get(&last).copied());
         let parent = parent.and_then(|parent| SnapshotUuid::from_bytes(*parent.as_bytes()));
         match parent.filter(|parent| !line.contains(parent)) {
             Some(parent) => line.push(parent),
@@ -196,7 +197,7 @@ fn owner(path: &Path) -> Owner {
 }
 
 /// What snapper noted beside its snapshot. That it cannot be read is no trouble of ours.
-fn note(pool: &Pool, listed: &ListedSubvolume, mounts: &Mounts) -> Option<Info> {
+fn noted(pool: &Pool, listed: &ListedSubvolume, mounts: &Mounts) -> Option<Info> {
     let path = pool.path_under_mount(listed.info.id, mounts).ok()??;
     let beside = path.parent()?;
     // A snapshot that is mounted on its own has something else beside it.

@@ -3,7 +3,7 @@
 //! A note appears all at once, and is on disk when it has been written. One that cannot be read counts as if it said to keep
 //! its snapshot: whatever it says, somebody found it worth saying.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use subvault_host::subvolume::SubvolumeInfo;
 use subvault_model::crash;
-use subvault_model::ids::ParentUuid;
+use subvault_model::ids::{ParentUuid, SnapshotUuid};
 use subvault_model::names::{SnapshotName, SubvolumeName};
 use subvault_model::note::{KEEP, Note, Remade};
+use subvault_model::subvolume::LocalSnapshot;
 
 use crate::error::JobError;
 
@@ -98,6 +99,32 @@ pub fn parent(path: &Path, info: &SubvolumeInfo) -> Option<ParentUuid> {
 pub fn remade(path: &Path) -> Option<Remade> {
     let name = path.file_name()?.to_str()?.parse().ok()?;
     readable(path.parent()?, &name)?.remade
+}
+
+/// The snapshots of a directory that were replaced, with what they were snapshots of: what was made of one of them names it
+/// as its parent, and it is gone.
+///
+/// # Errors
+/// When the directory is there and cannot be read.
+pub fn gone(directory: &Path) -> Result<BTreeMap<SnapshotUuid, ParentUuid>, JobError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(e) => return Err(JobError::file("read the snapshot directory", directory)(e)),
+    };
+    let mut gone = BTreeMap::new();
+    for entry in entries {
+        let file = entry.map_err(JobError::file("read the snapshot directory", directory))?.file_name();
+        let remade = is_of(&file).and_then(|name| readable(directory, &name)?.remade);
+        gone.extend(remade.iter().flat_map(Remade::gone));
+    }
+    Ok(gone)
+}
+
+/// The same of snapshots that were looked at.
+#[must_use]
+pub fn gone_of(snapshots: &[LocalSnapshot]) -> BTreeMap<SnapshotUuid, ParentUuid> {
+    snapshots.iter().filter_map(|snapshot| snapshot.note.remade.as_ref()).flat_map(Remade::gone).collect()
 }
 
 /// Notes something about a snapshot, in place of what was noted before.

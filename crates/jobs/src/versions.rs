@@ -18,6 +18,7 @@ use subvault_model::file_path::FilePath;
 use subvault_model::ids::{ReceivedUuid, SnapshotUuid};
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_model::note::Remade;
 use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::restore::{self, RestorePlan};
 use subvault_plan::versions::{Holds, PlaceKind, Relation, Version, snapshots_of};
@@ -91,7 +92,11 @@ pub fn local(setup: &SubvolumeSetup, inside: &Path) -> Result<(Vec<Found>, usize
     let all = pool.subvolumes()?;
     let ours: BTreeMap<SnapshotUuid, LocalSnapshot> =
         snapshot::existing(setup)?.into_iter().filter(|s| s.read_only).map(|s| (s.uuid, s)).collect();
-    let relations: Vec<Relation> = all.iter().filter_map(relation).collect();
+    // What was replaced is gone, and is still what the subvolume came from.
+    let remade = ours.values().filter_map(|ours| ours.note.remade.as_ref());
+    let gone = remade.flat_map(Remade::gone);
+    let gone = gone.map(|(uuid, parent)| Relation { uuid, parent: Some(parent), read_only: false });
+    let relations: Vec<Relation> = all.iter().filter_map(relation).chain(gone).collect();
     let related = snapshots_of(live.info()?.identity()?, &relations);
     let mounts = Mounts::read()?;
     let (mut found, mut unseen) = (Vec::new(), 0);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ParentUuid, SubvolumeId};
+use crate::ids::{ParentUuid, SnapshotUuid, SubvolumeId};
 use crate::names::{GroupName, HookName};
 
 /// A note on a snapshot. It is kept beside the snapshot, as a snapshot cannot be written to; without it, the snapshot is
@@ -79,6 +79,16 @@ pub struct Remade {
     pub parent: Option<ParentUuid>,
     /// When it was made.
     pub created: Timestamp,
+    /// Those that were replaced, the first one first. What was made of one of them names it as its parent, and it is gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<SnapshotUuid>,
+}
+
+impl Remade {
+    /// Those that were replaced, with what they were snapshots of.
+    pub fn gone(&self) -> impl Iterator<Item = (SnapshotUuid, ParentUuid)> + '_ {
+        self.replaced.iter().filter_map(|uuid| Some((*uuid, self.parent?)))
+    }
 }
 
 impl Note {

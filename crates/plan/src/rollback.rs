@@ -37,6 +37,8 @@ pub struct Known {
     pub uuid: SnapshotUuid,
     /// What it is a snapshot of.
     pub parent: Option<ParentUuid>,
+    /// What it replaced, after something was forgotten in it: gone, and still what others were made of.
+    pub replaced: Vec<SnapshotUuid>,
     /// What it was received from.
     pub received: Option<ReceivedUuid>,
     /// Whether it is read-only.

@@ -156,13 +156,16 @@ fn strip(new: &Subvolume, paths: &[PathBuf]) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Notes when and of what the snapshot was taken: the kernel will say it of the new one. A note that cannot be read stays as
-/// it is, and says to keep the snapshot.
+/// Notes when and of what the snapshot was taken, and which it was: the kernel will say it of the new one. A note that
+/// cannot be read stays as it is, and says to keep the snapshot.
 fn keep_note(setup: &SubvolumeSetup, name: &SnapshotName, old: &Subvolume) -> Result<(), JobError> {
     let Some(noted) = note::readable(&setup.snapshots, name) else { return Ok(()) };
-    if noted.remade.is_none() {
-        let info = old.info()?;
-        let remade = Remade { number: info.id, parent: info.parent_uuid, created: info.created };
+    let info = old.info()?;
+    let uuid = info.identity()?;
+    let first = || Remade { number: info.id, parent: info.parent_uuid, created: info.created, replaced: Vec::new() };
+    let mut remade = noted.remade.clone().unwrap_or_else(first);
+    if !remade.replaced.contains(&uuid) {
+        remade.replaced.push(uuid);
         note::write(&setup.snapshots, name, &Note { remade: Some(remade), ..noted })?;
     }
     crash::point("forget-noted");

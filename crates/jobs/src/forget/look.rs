@@ -12,6 +12,7 @@ use subvault_host::top_level::{Access, TopLevel};
 use subvault_model::file::{FileKind, FileState, shown};
 use subvault_model::ids::SnapshotUuid;
 use subvault_model::names::SnapshotName;
+use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::bring_back::TreeSize;
 use subvault_plan::forget::archives::Clean;
 use subvault_plan::forget::{Held, Seen, SeenLeftover, SeenSnapshot};
@@ -20,7 +21,7 @@ use super::{ASIDE, OnPool, Other, Subject};
 use crate::error::JobError;
 use crate::foreign::{self, Owner};
 use crate::setup::SubvolumeSetup;
-use crate::snapshot;
+use crate::{note, snapshot};
 
 /// Looks at a subvolume, at our snapshots of it, and at whatever else on the pool descends from it.
 ///
@@ -29,8 +30,9 @@ use crate::snapshot;
 pub fn look(subject: &Subject<'_>) -> Result<OnPool, JobError> {
     let Subject { setup, paths } = subject;
     let live = Subvolume::open(&setup.path)?;
+    let existing = snapshot::existing(setup)?;
     let mut snapshots = Vec::new();
-    for found in snapshot::existing(setup)? {
+    for found in existing.iter().cloned() {
         let opened = Subvolume::open_in(&setup.snapshots, OsStr::new(&found.name.to_string()))?;
         let holds = held(&Below::of(&opened)?, paths)?;
         snapshots.push(SeenSnapshot { name: found.name, uuid: found.uuid, read_only: found.read_only, holds });
@@ -42,7 +44,7 @@ pub fn look(subject: &Subject<'_>) -> Result<OnPool, JobError> {
         snapshots,
         leftovers: leftovers(setup)?,
     };
-    let others = others(subject, &live, &seen)?;
+    let others = others(subject, &live, (&seen, &existing))?;
     Ok(OnPool { seen, others })
 }
 
@@ -117,17 +119,22 @@ fn leftovers(setup: &SubvolumeSetup) -> Result<Vec<SeenLeftover>, JobError> {
 }
 
 /// Whatever else on the pool has to do with the subvolume by what is a snapshot of what, and holds one of the paths.
-fn others(subject: &Subject<'_>, live: &Subvolume, seen: &Seen) -> Result<Vec<Other>, JobError> {
+fn others(
+    subject: &Subject<'_>,
+    live: &Subvolume,
+    (seen, existing): (&Seen, &[LocalSnapshot]),
+) -> Result<Vec<Other>, JobError> {
     let pool = live.pool()?;
     let all = pool.subvolumes()?;
     let left = seen.leftovers.iter().map(|left| left.uuid);
     let ours: BTreeSet<SnapshotUuid> =
         seen.snapshots.iter().map(|s| s.uuid).chain(left).chain(live.info()?.uuid).collect();
     let owners: BTreeMap<SnapshotUuid, Owner> =
-        foreign::find(&subject.setup.path, &ours)?.into_iter().map(|found| (found.uuid, found.owner)).collect();
-    let related = related(&ours, &owners, &all);
+        foreign::find(&subject.setup.path, existing)?.into_iter().map(|found| (found.uuid, found.owner)).collect();
+    let related = related(&ours, &owners, &edges(&all, existing));
     let is_other = |listed: &&ListedSubvolume| {
-        listed.info.uuid.is_some_and(|uuid| related.contains(uuid.as_bytes()) && !ours.contains(&uuid))
+        let is_kin = |uuid: SnapshotUuid| related.contains(uuid.as_bytes()) && !ours.contains(&uuid);
+        listed.info.uuid.is_some_and(is_kin)
     };
     let mut found = Vec::new();
     let mut candidates = all.iter().filter(is_other).peekable();
@@ -150,20 +157,32 @@ fn others(subject: &Subject<'_>, live: &Subvolume, seen: &Seen) -> Result<Vec<Ot
     Ok(found)
 }
 
-/// What is a snapshot of one of these, or one of these of it, and so on.
+/// What belongs together: a subvolume, and what it is a snapshot of, by the kernel and by our notes.
+fn edges(all: &[ListedSubvolume], existing: &[LocalSnapshot]) -> Vec<([u8; 16], [u8; 16])> {
+    let by_kernel =
+        all.iter().filter_map(|ListedSubvolume { info, .. }| Some((info.uuid?, info))).flat_map(|(uuid, info)| {
+            let parent = info.parent_uuid.map(|parent| *parent.as_bytes());
+            parent.into_iter().map(move |of| (*uuid.as_bytes(), of))
+        });
+    let gone = note::gone_of(existing).into_iter().map(|(uuid, parent)| (*uuid.as_bytes(), *parent.as_bytes()));
+    let noted = existing
+        .iter()
+        .filter_map(|snapshot| Some((*snapshot.uuid.as_bytes(), *snapshot.note.remade.as_ref()?.parent?.as_bytes())));
+    by_kernel.chain(gone).chain(noted).collect()
+}
+
+/// Whatever is joined to one of these, and so on.
 fn related(
     ours: &BTreeSet<SnapshotUuid>,
     others: &BTreeMap<SnapshotUuid, Owner>,
-    all: &[ListedSubvolume],
+    edges: &[([u8; 16], [u8; 16])],
 ) -> BTreeSet<[u8; 16]> {
     let mut family: BTreeSet<[u8; 16]> = ours.iter().chain(others.keys()).map(|uuid| *uuid.as_bytes()).collect();
     loop {
         let before = family.len();
-        for listed in all {
-            let Some(uuid) = listed.info.uuid.map(|uuid| *uuid.as_bytes()) else { continue };
-            let parent = listed.info.parent_uuid.map(|parent| *parent.as_bytes());
-            if family.contains(&uuid) || parent.is_some_and(|parent| family.contains(&parent)) {
-                family.extend([uuid].into_iter().chain(parent));
+        for (one, other) in edges {
+            if family.contains(one) || family.contains(other) {
+                family.extend([*one, *other]);
             }
         }
         if family.len() == before {

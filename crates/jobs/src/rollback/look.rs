@@ -55,7 +55,8 @@ fn known(top: &TopLevel, listed: &ListedSubvolume) -> Option<Known> {
         parent: remade.as_ref().and_then(|remade| remade.parent).or(info.parent_uuid),
         received: info.received_uuid,
         read_only: info.read_only,
-        created: remade.map_or(info.created, |remade| remade.created),
+        created: remade.as_ref().map_or(info.created, |remade| remade.created),
+        replaced: remade.map(|remade| remade.replaced).unwrap_or_default(),
         path: PoolPath::new(&listed.path),
         outer: info.parent_id?,
     })

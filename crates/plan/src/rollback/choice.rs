@@ -1,7 +1,7 @@
 //! Which snapshot is meant, and whether it is one of this subvolume.
 //!
 //! Relations are kept by uuid. After a rollback the subvolume descends from a snapshot of what it replaced, so its family
-//! is followed back through its parents, and through what is kept aside.
+//! is followed back through its parents, through what is kept aside, and through snapshots that were replaced since.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -51,10 +51,14 @@ pub fn family(pool: &PoolFacts, subject: &Known) -> BTreeSet<SnapshotUuid> {
     let mut found: BTreeSet<SnapshotUuid> = pool.subvolumes.iter().filter(aside).map(|known| known.uuid).collect();
     found.insert(subject.uuid);
     loop {
-        let members = pool.subvolumes.iter().filter(|known| found.contains(&known.uuid));
-        let parents = members.filter_map(|known| known.parent);
-        let new: Vec<SnapshotUuid> = parents
-            .filter_map(|parent| SnapshotUuid::from_bytes(*parent.as_bytes()))
+        let is_member = |known: &&Known| {
+            found.contains(&known.uuid) || known.replaced.iter().any(|replaced| found.contains(replaced))
+        };
+        let parent_of = |known: &Known| known.parent.and_then(|parent| SnapshotUuid::from_bytes(*parent.as_bytes()));
+        let members = pool.subvolumes.iter().filter(is_member);
+        let new: Vec<SnapshotUuid> = members
+            .flat_map(|known| [Some(known.uuid), parent_of(known)])
+            .flatten()
             .filter(|uuid| !found.contains(uuid))
             .collect();
         if new.is_empty() {

@@ -2,10 +2,10 @@
 
 use subvault_model::ids::{ParentUuid, ReceivedUuid, SubvolumeId};
 use subvault_plan::rollback::boot::BootFiles;
-use subvault_plan::rollback::choice::{NoChoice, Wanted, choose, kept_aside};
+use subvault_plan::rollback::choice::{NoChoice, Wanted, choose, kept_aside, snapshots};
 use subvault_plan::rollback::{Facts, Known, Outcome, Role, Source, Spot, Verdict, Wishes, Word, judge};
 
-use crate::rollback_world::{boot, known, machine, path, pool, snapshot, with_nested};
+use crate::rollback_world::{boot, known, machine, path, pool, snapshot, uuid, with_nested};
 
 fn judged(facts: &Facts) -> Verdict {
     judge(facts, &Wishes::default(), "2026-11-21T10:15:00Z".parse().unwrap())
@@ -250,6 +250,17 @@ fn a_family_is_followed_through_rollbacks() {
     assert!(matches!(chosen(at(1)), Err(NoChoice::NoneThatOld(..))));
     assert_eq!(kept_aside(&pool, &path("@")).unwrap().uuid, pool.subvolumes[2].uuid);
     assert!(kept_aside(&pool, &path("@home")).is_err());
+}
+
+/// The snapshot that a rollback came from was replaced, twice, and what was there before is gone from its place.
+#[test]
+fn a_family_is_followed_through_what_was_replaced() {
+    let replaced = Known { replaced: vec![uuid(2), uuid(12)], ..snapshot(22, "s/root.1", 1) };
+    let live = Known { parent: ParentUuid::from_bytes([2; 16]), ..known(5, "@") };
+    let pool = pool(vec![live, replaced, snapshot(3, "s/root.2", 1), snapshot(7, "s/home.1", 30)]);
+    let found = snapshots(&pool, &pool.subvolumes[0]);
+    let found: Vec<String> = found.iter().map(|known| known.path.to_string()).collect();
+    assert_eq!(found, ["s/root.1", "s/root.2"]);
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(crate) fn known(number: u8, at: &str) -> Known {
         id: SubvolumeId(256 + u64::from(number)),
         uuid: uuid(number),
         parent: None,
+        replaced: Vec::new(),
         received: None,
         read_only: false,
         created: jiff::Timestamp::from_second(1_700_000_000 + i64::from(number)).unwrap(),

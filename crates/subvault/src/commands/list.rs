@@ -158,7 +158,7 @@ fn foreign(setup: &Setup, sight: &mut Sight, context: &Context) -> Foreign {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for seen in &sight.observed.subvolumes {
         let Some(subvolume) = setup.subvolume(&seen.name) else { continue };
-        let ours = seen.snapshots.iter().filter(|s| !s.foreign).map(|s| s.uuid).collect();
+        let ours: Vec<_> = seen.snapshots.iter().filter(|s| !s.foreign).cloned().collect();
         match foreign::find(&subvolume.path, &ours) {
             Ok(theirs) => found.extend(theirs.into_iter().map(|snapshot| (seen.name.clone(), snapshot))),
             Err(error) => failures.push((format!("snapshots that others took of {}", seen.name), error)),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::forget::{NAME, SECRET, put};
-use crate::replicate::Disks;
-use crate::world::{World, contents, proved, text, tool};
+use crate::replicate::{Disks, take_snapshot};
+use crate::world::{World, contents, next_second, proved, text, tool};
 
 /// A snapshot where snapper would have taken it.
 fn as_snapper(world: &World, of: &Path, number: u32) -> PathBuf {
@@ -17,6 +17,42 @@ fn as_snapper(world: &World, of: &Path, number: u32) -> PathBuf {
     let snapshot = directory.join("snapshot");
     tool(&["btrfs", "-q", "subvolume", "snapshot", "-r", text(of), text(&snapshot)]);
     snapshot
+}
+
+fn snappers(world: &World) -> usize {
+    let listed = world.run(&["list", "--json"]).expect(0).json();
+    listed.as_array().unwrap().iter().filter(|line| line["owner"] == "snapper").count()
+}
+
+fn name(path: &Path) -> &str {
+    text(path).rsplit('/').next().unwrap()
+}
+
+#[test]
+fn after_a_rollback_and_a_replacement_the_family_is_still_known() {
+    let world = World::with_directory(512);
+    let path = put(&world.home());
+    let first = take_snapshot(&world);
+    as_snapper(&world, &world.home(), 7);
+    fs::write(world.home().join("later"), b"x").unwrap();
+    let second = take_snapshot(&world);
+    world.run(&["rollback", text(&world.home()), "--to", name(&first), "--yes"]).expect(0);
+    let forget = ["forget-path", text(&path), "--live", "--yes"];
+    for turn in ["first", "second"] {
+        let ran = world.run(&forget).expect(0).says(&["home.replaced.", "theirs/.snapshots/7", "snapper's"]);
+        assert!(ran.out.contains("left as it is"), "the {turn} time: {}", ran.out);
+        assert_eq!(snappers(&world), 1, "the {turn} time");
+    }
+    world.run(&["diff", name(&second), "home"]).expect(0).says(&["later"]);
+    world.run(&["diff", name(&first), "home"]).expect(0);
+    // What was replaced once is replaced again, and both are known.
+    next_second();
+    world.run(&["rollback", text(&world.home()), "--to", name(&second), "--yes"]).expect(0);
+    let other = world.home().join("later");
+    world.run(&["forget-path", text(&other), "--live", "--yes"]).expect(0).says(&["forgotten in 1 snapshot\n"]);
+    world.run(&["diff", name(&first), "home"]).expect(0);
+    assert_eq!(snappers(&world), 1);
+    proved("after rollbacks to snapshots that were replaced, others' snapshots and what is kept aside are still told");
 }
 
 #[test]
