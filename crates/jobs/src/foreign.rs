@@ -92,7 +92,9 @@ pub fn find(path: &Path, ours: &[LocalSnapshot]) -> Result<Vec<ForeignSnapshot>,
         // What it was before a rollback has snapshots too. Of others, a copy for another purpose cannot be told from one.
         let is_meant = match owner {
             Owner::Unknown => taken_of(&identity) && listed.info.read_only,
-            Owner::Snapper | Owner::Btrbk => before.iter().any(taken_of),
+            Owner::Snapper | Owner::Btrbk => {
+                before.iter().any(|of| taken_of(&of.uuid) && of.until.is_none_or(|until| listed.info.id < until))
+            }
         };
         if is_meant {
             let info = (owner == Owner::Snapper).then(|| noted(&pool, listed, &mounts)).flatten();
@@ -167,15 +169,28 @@ pub fn open(setup: &SubvolumeSetup, uuid: SnapshotUuid) -> Result<Subvolume, Job
     if info.uuid == Some(uuid) && info.read_only { Ok(reached) } else { Err(stale()) }
 }
 
-/// The uuid, and those of what it was made from, as far as that is there or was replaced.
-fn line(of: SnapshotUuid, all: &[ListedSubvolume], gone: &BTreeMap<SnapshotUuid, ParentUuid>) -> Vec<SnapshotUuid> {
-    let mut line = vec![of];
+/// One that a subvolume was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Before {
+    uuid: SnapshotUuid,
+    /// The number of what went on from it: later snapshots of it are not of that.
+    until: Option<SubvolumeId>,
+}
+
+/// The subvolume, and what it was made from, as far as that is there or was replaced. A snapshot on the way is only where
+/// a rollback came from: what it was taken of went on until the rollback.
+fn line(of: SnapshotUuid, all: &[ListedSubvolume], gone: &BTreeMap<SnapshotUuid, ParentUuid>) -> Vec<Before> {
+    let mut line = vec![Before { uuid: of, until: None }];
+    let mut until = None;
     while let Some(last) = line.last().copied() {
-        let info = all.iter().map(|listed| &listed.info).find(|info| info.uuid == Some(last));
-        let parent = info.and_then(|info| info.parent_uuid).or_else(|| gone.get(&last).copied());
+        let info = all.iter().map(|listed| &listed.info).find(|info| info.uuid == Some(last.uuid));
+        if let Some(info) = info.filter(|info| until.is_none() || !info.read_only) {
+            until = Some(info.id);
+        }
+        let parent = info.and_then(|info| info.parent_uuid).or_else(|| gone.get(&last.uuid).copied());
         let parent = parent.and_then(|parent| SnapshotUuid::from_bytes(*parent.as_bytes()));
-        match parent.filter(|parent| !line.contains(parent)) {
-            Some(parent) => line.push(parent),
+        match parent.filter(|parent| line.iter().all(|before| before.uuid != *parent)) {
+            Some(uuid) => line.push(Before { uuid, until }),
             None => break,
         }
     }

@@ -56,6 +56,26 @@ fn after_a_rollback_and_a_replacement_the_family_is_still_known() {
 }
 
 #[test]
+fn what_snapper_takes_of_what_a_subvolume_was_made_from_is_not_of_that() {
+    let world = World::with_directory(512);
+    let origin = world.pool.path().join("origin");
+    tool(&["btrfs", "-q", "subvolume", "delete", "-c", text(&world.home())]);
+    tool(&["btrfs", "-q", "subvolume", "create", text(&origin)]);
+    as_snapper(&world, &origin, 1);
+    tool(&["btrfs", "-q", "subvolume", "snapshot", text(&origin), text(&world.home())]);
+    as_snapper(&world, &origin, 2);
+    as_snapper(&world, &world.home(), 3);
+    assert_eq!(snappers(&world), 2);
+    // After a rollback all that was taken before it still counts, and what snapper takes of the origin still does not.
+    let to = take_snapshot(&world);
+    as_snapper(&world, &world.home(), 4);
+    world.run(&["rollback", text(&world.home()), "--to", name(&to), "--yes"]).expect(0);
+    as_snapper(&world, &origin, 5);
+    assert_eq!(snappers(&world), 3);
+    proved("of what a subvolume was made from, only snapshots from before that count as its own");
+}
+
+#[test]
 fn a_target_that_keeps_it_is_told_and_makes_the_difference() {
     let disks = Disks::new(1024, "keep = { newest = 9 }");
     let world = &disks.world;
