@@ -48,8 +48,21 @@ pub struct OnPool {
 pub struct Other {
     /// Who made it, as far as is known; `None` for what a rollback kept aside, and for copies that can be written to.
     pub owner: Option<Owner>,
+    /// Which of our runs left it, if one did that died or is at work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub debris: Option<Debris>,
     /// Where it is, from the top level of the pool.
     pub path: String,
     /// What it has at the paths.
     pub holds: Vec<Held>,
+}
+
+/// What a run of ours keeps on the pool for a while, and leaves there when it dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Debris {
+    /// A snapshot that was fetched so that files could be copied out of it.
+    Fetched,
+    /// A subvolume that was on its way back to a place.
+    Restoring,
 }

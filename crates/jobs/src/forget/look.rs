@@ -1,7 +1,7 @@
 //! Looks for what holds the paths on the pool. It only looks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,9 +17,11 @@ use subvault_plan::bring_back::TreeSize;
 use subvault_plan::forget::archives::Clean;
 use subvault_plan::forget::{Held, Seen, SeenLeftover, SeenSnapshot};
 
-use super::{ASIDE, OnPool, Other, Subject};
+use super::{ASIDE, Debris, OnPool, Other, Subject};
 use crate::error::JobError;
+use crate::fetched::DIRECTORY;
 use crate::foreign::{self, Owner};
+use crate::restore::STAGED;
 use crate::setup::SubvolumeSetup;
 use crate::{note, snapshot};
 
@@ -118,7 +120,8 @@ fn leftovers(setup: &SubvolumeSetup) -> Result<Vec<SeenLeftover>, JobError> {
     Ok(found)
 }
 
-/// Whatever else on the pool has to do with the subvolume by what is a snapshot of what, and holds one of the paths.
+/// Whatever else on the pool has to do with the subvolume by what is a snapshot or a copy of what, or was left by runs that
+/// died, and holds one of the paths.
 fn others(
     subject: &Subject<'_>,
     live: &Subvolume,
@@ -134,7 +137,7 @@ fn others(
     let related = related(&ours, &owners, &edges(&all, existing));
     let is_other = |listed: &&ListedSubvolume| {
         let is_kin = |uuid: SnapshotUuid| related.contains(uuid.as_bytes()) && !ours.contains(&uuid);
-        listed.info.uuid.is_some_and(is_kin)
+        listed.info.uuid.is_some_and(is_kin) || Debris::at(&listed.path, subject).is_some()
     };
     let mut found = Vec::new();
     let mut candidates = all.iter().filter(is_other).peekable();
@@ -151,18 +154,32 @@ fn others(
         let holds = held(&Below::of(&opened)?, &subject.paths)?;
         if !holds.is_empty() {
             let owner = listed.info.uuid.and_then(|uuid| owners.get(&uuid).copied());
-            found.push(Other { owner, path: shown(&listed.path), holds });
+            let debris = Debris::at(&listed.path, subject);
+            found.push(Other { owner, debris, path: shown(&listed.path), holds });
         }
     }
     Ok(found)
 }
 
-/// What belongs together: a subvolume, and what it is a snapshot of, by the kernel and by our notes.
+impl Debris {
+    /// By the names that runs give to what they are at work on.
+    fn at(path: &Path, subject: &Subject<'_>) -> Option<Self> {
+        let fetched = OsString::from(format!("{DIRECTORY}{}", subject.setup.name));
+        path.iter().find_map(|part| match part {
+            part if part == fetched => Some(Self::Fetched),
+            part if part.as_encoded_bytes().starts_with(STAGED.as_bytes()) => Some(Self::Restoring),
+            _ => None,
+        })
+    }
+}
+
+/// What belongs together: a subvolume, and what it is a snapshot or a copy of, by the kernel and by our notes.
 fn edges(all: &[ListedSubvolume], existing: &[LocalSnapshot]) -> Vec<([u8; 16], [u8; 16])> {
     let by_kernel =
         all.iter().filter_map(|ListedSubvolume { info, .. }| Some((info.uuid?, info))).flat_map(|(uuid, info)| {
             let parent = info.parent_uuid.map(|parent| *parent.as_bytes());
-            parent.into_iter().map(move |of| (*uuid.as_bytes(), of))
+            let received = info.received_uuid.map(|received| *received.as_bytes());
+            [parent, received].into_iter().flatten().map(move |of| (*uuid.as_bytes(), of))
         });
     let gone = note::gone_of(existing).into_iter().map(|(uuid, parent)| (*uuid.as_bytes(), *parent.as_bytes()));
     let noted = existing

@@ -56,6 +56,31 @@ fn after_a_rollback_and_a_replacement_the_family_is_still_known() {
 }
 
 #[test]
+fn copies_on_the_pool_and_what_dead_runs_left_are_told() {
+    let world = World::with_directory(512);
+    let path = put(&world.home());
+    let snapshot = take_snapshot(&world);
+    let copies = world.pool.path().join("copies");
+    fs::create_dir(&copies).unwrap();
+    let piped = format!("btrfs -q send {} | btrfs -q receive {}", text(&snapshot), text(&copies));
+    tool(&["sh", "-c", &piped]);
+    let fetched = world.snapshots().join(".subvault-fetched.home");
+    fs::create_dir(&fetched).unwrap();
+    for left in [fetched.join(name(&snapshot)), world.pool.path().join(".subvault-restore.x.part")] {
+        tool(&["btrfs", "-q", "subvolume", "create", text(&left)]);
+        fs::create_dir(left.join("ada")).unwrap();
+        fs::write(left.join("ada").join(NAME), b"x").unwrap();
+    }
+    for _ in 0..2 {
+        let ran = world.run(&["forget-path", text(&path), "--live", "--yes"]).expect(0);
+        let copy = format!("copies/{}", name(&snapshot));
+        ran.says(&[&copy, "fetched by a run that died", "received by a restore that died", "btrfs subvolume delete"]);
+    }
+    assert!(copies.join(name(&snapshot)).join("ada").join(NAME).exists());
+    proved("copies on the pool of a snapshot that was replaced, and what dead runs left, are told each time");
+}
+
+#[test]
 fn what_snapper_takes_of_what_a_subvolume_was_made_from_is_not_of_that() {
     let world = World::with_directory(512);
     let origin = world.pool.path().join("origin");

@@ -4,7 +4,9 @@ use std::fmt::Display;
 
 use subvault_jobs::driver::chain;
 use subvault_jobs::foreign::Owner;
-use subvault_jobs::forget::{Copies, Generations, NotSeen, OnPool, Outcome, Performed, Rebased, Subject, not_seen};
+use subvault_jobs::forget::{
+    Copies, Debris, Generations, NotSeen, OnPool, Outcome, Performed, Rebased, Subject, not_seen,
+};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::file::FileKind;
 use subvault_plan::forget::archives::MayHold;
@@ -59,9 +61,13 @@ fn on_pool(found: &OnPool) -> String {
         text.push_str(&format!("  a run that died left something beside {}\n", left.name));
     }
     for other in &found.others {
-        let whose = match other.owner {
-            Some(Owner::Snapper) => "snapper's; `snapper delete` removes it",
-            Some(Owner::Btrbk) => "btrbk's",
+        let whose = match (other.debris, other.owner) {
+            (Some(Debris::Fetched), _) => "fetched by a run that died; `btrfs subvolume delete` removes it",
+            (Some(Debris::Restoring), _) => {
+                "received by a restore that died; the same restore ends it, `btrfs subvolume delete` removes it"
+            }
+            (None, Some(Owner::Snapper)) => "snapper's; `snapper delete` removes it",
+            (None, Some(Owner::Btrbk)) => "btrbk's",
             _ => "not a snapshot of subvault's",
         };
         text.push_str(&format!("  {}  {}: {whose}; it is left as it is\n", other.path, amounts(&other.holds)));
