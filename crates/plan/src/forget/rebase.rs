@@ -74,7 +74,7 @@ pub fn plan(policy: &Policy, observed: &Observed, asked: &[TargetName], known: &
     narrowed.subvolumes.retain(|seen| !seen.targets.is_empty() || !seen.replicas.is_empty());
     if !narrowed.subvolumes.is_empty() {
         let request = Request { snapshots: Wanted::All, sends: Wanted::All, prune: false, note: Note::default() };
-        rebase.plan = run::plan(&of_our_own(policy), &narrowed, &request, now);
+        rebase.plan = run::plan(&of_our_own(policy, &narrowed), &narrowed, &request, now);
     }
     for seen in &observed.subvolumes {
         for replica in seen.replicas.iter().filter(|replica| asked.contains(&replica.name)) {
@@ -84,9 +84,11 @@ pub fn plan(policy: &Policy, observed: &Observed, asked: &[TargetName], known: &
     rebase
 }
 
-/// The policy by which fulls of our own snapshots are sent, also where otherwise others take what is sent.
-fn of_our_own(policy: &Policy) -> Policy {
+/// The policy by which fulls of our own snapshots are sent, also where otherwise others take what is sent. What is not sent
+/// anew is no part of its group this time.
+fn of_our_own(policy: &Policy, narrowed: &Observed) -> Policy {
     let mut policy = Policy { fulls: Fulls::Now, ..policy.clone() };
+    policy.subvolumes.retain(|wanted| narrowed.subvolumes.iter().any(|seen| seen.name == wanted.name));
     policy.subvolumes.iter_mut().for_each(|wanted| wanted.ships_foreign = false);
     policy
 }
