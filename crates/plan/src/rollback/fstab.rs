@@ -45,20 +45,25 @@ impl Line {
         self.options.iter().any(|option| option == b"nofail" || option == b"noauto")
     }
 
-    /// Whether it is of this pool. What is named by a device may be any.
+    /// Whether it is of this pool. What is named by a device or a partition may be any.
     #[must_use]
     pub fn may_be_of(&self, pool: &PoolFacts) -> bool {
-        if self.kind != b"btrfs" && self.kind != b"auto" {
-            return false;
-        }
+        (self.kind == b"btrfs" || self.kind == b"auto") && self.names(pool).unwrap_or(true)
+    }
+
+    /// Whether it is of this pool for certain.
+    #[must_use]
+    pub fn is_of(&self, pool: &PoolFacts) -> bool {
+        self.kind == b"btrfs" && self.names(pool) == Some(true)
+    }
+
+    /// Whether it names this pool; `None` when it names none.
+    fn names(&self, pool: &PoolFacts) -> Option<bool> {
         let source = self.source.strip_prefix(b"/dev/disk/by-uuid/").or_else(|| self.source.strip_prefix(b"UUID="));
         if let Some(uuid) = source {
-            return uuid.trim_ascii_matches(b'"').eq_ignore_ascii_case(pool.uuid.to_string().as_bytes());
+            return Some(uuid.trim_ascii_matches(b'"').eq_ignore_ascii_case(pool.uuid.to_string().as_bytes()));
         }
-        match self.source.strip_prefix(b"LABEL=") {
-            Some(label) => label.trim_ascii_matches(b'"') == pool.label,
-            None => true,
-        }
+        self.source.strip_prefix(b"LABEL=").map(|label| label.trim_ascii_matches(b'"') == pool.label)
     }
 }
 

@@ -245,8 +245,7 @@ impl Court<'_> {
     fn others(&mut self, text: &[u8]) {
         let pool = &self.facts.pool;
         let lines = fstab::parse(text);
-        let named_by_uuid = |line: &&Line| line.may_be_of(pool) && !line.source.starts_with(b"/dev/");
-        for line in lines.iter().filter(named_by_uuid) {
+        for line in lines.iter().filter(|line| line.may_be_of(pool)) {
             let by_name = line.subvol().filter(|named| !named.as_path().as_os_str().is_empty());
             let missing = match (by_name, line.subvolid()) {
                 (Some(named), _) => pool.at(named.as_path()).is_none().then(|| format!("the subvolume {named}")),
@@ -259,7 +258,12 @@ impl Court<'_> {
             let Some(missing) = missing else { continue };
             let found =
                 format!("line {} of the snapshot's /etc/fstab mounts {missing}, which is not there", line.number);
-            if line.may_fail() { self.warn(Word::Fstab, found) } else { self.refuse(Word::Fstab, found) }
+            // What names a device or a partition may be another pool.
+            if line.may_fail() || !line.is_of(pool) {
+                self.warn(Word::Fstab, found);
+            } else {
+                self.refuse(Word::Fstab, found);
+            }
         }
     }
 

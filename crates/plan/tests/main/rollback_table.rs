@@ -34,6 +34,8 @@ fn is_refused(facts: &Facts, what: Word, words: &str) {
 const ARCH_ENTRY: &str = "title Arch Linux\nlinux /vmlinuz-linux\ninitrd /initramfs-linux.img\n\
     options root=POOL rw rootflags=subvol=@ quiet\n";
 
+const KERNEL: &[&str] = &["6.11.5-arch1-1"];
+
 fn arch_boot(version: &str) -> BootFiles {
     let files =
         [("boot/loader/loader.conf", "timeout 3\ndefault arch.conf\n"), ("boot/loader/entries/arch.conf", ARCH_ENTRY)];
@@ -175,6 +177,15 @@ fn other_lines_of_the_fstab_must_find_their_subvolumes() {
     is_refused(&arch("POOL / btrfs subvol=@other 0 0\n", &["6.11.5-arch1-1"]), Word::Fstab, "mounts @other as /");
 }
 
+    // A disk of its own, of which nothing is known here.
+    for source in ["PARTUUID=0e5c-01", "PARTLABEL=data", "/dev/sdb1", "ID=wwn-0x5"] {
+        let verdict =
+            is_good(&arch(&format!("POOL / btrfs subvol=@ 0 0\n{source} /srv btrfs subvol=@srv 0 0\n"), KERNEL));
+        let told =
+            verdict.checks.iter().any(|c| c.outcome == Outcome::Warning && c.found.contains("@srv, which is not"));
+        assert!(told, "{source}: {:?}", verdict.checks);
+    }
+    is_refused(&arch("LABEL=disk /srv btrfs subvol=@srv 0 0\n", KERNEL), Word::Fstab, "line 1");
 #[test]
 fn a_data_subvolume_needs_no_boot() {
     let mut facts = machine("@home", "", &[], BootFiles::default());
