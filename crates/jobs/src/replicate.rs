@@ -15,7 +15,7 @@ use subvault_model::ids::{ReceivedUuid, SnapshotUuid};
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::{SnapshotName, StreamKind, SubvolumeName, TargetName};
 use subvault_plan::observed::ObservedReplica;
-use subvault_plan::replica::{Missing, newest_common};
+use subvault_plan::replica::{Missing, last_common};
 use subvault_plan::step::{Common, Plan, Step, StepId, Which};
 
 use crate::driver::{Copier, Hands, chain};
@@ -137,7 +137,7 @@ fn add(
     };
     let Some(seen) = sight.observed.subvolumes.iter_mut().find(|s| s.name == *name) else { return };
     let replica = ObservedReplica { name: target.clone(), copies, unfinished };
-    if let Some(newest) = newest_common(&seen.snapshots, &replica) {
+    if let Some(newest) = last_common(&seen.snapshots, &replica, clock::now()) {
         let last = LastSeen { snapshot: newest.name.clone(), uuid: newest.uuid, seen: clock::now() };
         if access == Access::Change
             && let Err(error) = record::write(&setup.state, target, name, &last)

@@ -15,7 +15,7 @@ use subvault_model::ids::ReceivedUuid;
 use subvault_model::names::{SnapshotName, SubvolumeName, TargetName};
 use subvault_model::subvolume::LocalSnapshot;
 
-pub use parent::{common, newest_common};
+pub use parent::{common, last_common, newest_common};
 
 use crate::due::{Due, due};
 use crate::observed::{Observed, ObservedReplica, ObservedSubvolume};
@@ -116,10 +116,11 @@ fn taken_name(plan: &Plan, StepId(step): StepId) -> Option<SnapshotName> {
     }
 }
 
-/// When what a replica has last of a subvolume was taken.
+/// When what a replica has last of a subvolume was taken, where that is not in the future: counted, a copy from when the
+/// clock was wrong would keep every other from being due until the clock has come so far.
 #[must_use]
-pub fn last_copied(replica: &ObservedReplica) -> Option<Timestamp> {
-    replica.copies.iter().map(|copy| copy.name.taken()).max()
+pub fn last_copied(replica: &ObservedReplica, now: Timestamp) -> Option<Timestamp> {
+    replica.copies.iter().map(|copy| copy.name.taken()).filter(|taken| *taken <= now).max()
 }
 
 /// Decides a run that copies what there is, and takes no snapshots.
@@ -148,7 +149,7 @@ struct Sending {
 impl Subject<'_> {
     /// What is left over from an interrupted receive is due at once: it is half done.
     fn is_due(&self, policy: &Policy) -> bool {
-        let due = |calendar| due(calendar, last_copied(self.replica), self.moment.now, &policy.zone);
+        let due = |calendar| due(calendar, last_copied(self.replica, self.moment.now), self.moment.now, &policy.zone);
         !self.replica.unfinished.is_empty() || matches!(self.policy.schedule.as_ref().map(due), Some(Due::Now(_)))
     }
 
@@ -195,7 +196,8 @@ impl Subject<'_> {
     /// What is to be sent, oldest first.
     fn wanted(&self, taken: Option<(StepId, &SnapshotName)>) -> Vec<Sending> {
         let is_there = |name: &SnapshotName| self.replica.copies.iter().any(|copy| copy.name == *name);
-        let newest_there = self.replica.copies.iter().map(|copy| &copy.name).max();
+        let is_past = |name: &SnapshotName| name.taken() <= self.moment.now;
+        let newest_there = self.replica.copies.iter().map(|copy| &copy.name).filter(|name| is_past(name)).max();
         let mut missing: Vec<&LocalSnapshot> =
             self.seen.snapshots.iter().filter(|s| s.read_only && !is_there(&s.name)).collect();
         missing.sort_by(|a, b| a.name.cmp(&b.name));
@@ -205,10 +207,11 @@ impl Subject<'_> {
                 missing.retain(|s| kept.contains(&s.name));
             }
             Missing::Newest if taken.is_some() => missing.clear(),
-            // An older one that is missing is none that was waited for.
+            // An older one that is missing is none that was waited for. One from the future is, and goes last.
             Missing::Newest => {
-                missing =
-                    missing.pop().filter(|s| newest_there.is_none_or(|there| s.name > *there)).into_iter().collect();
+                missing.retain(|s| newest_there.is_none_or(|there| s.name > *there));
+                let newest = missing.iter().rfind(|s| is_past(&s.name)).or(missing.last()).copied();
+                missing = newest.into_iter().collect();
             }
         }
         let existing = missing.into_iter().map(|s| Sending {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use subvault_model::names::{SubvolumeName, TargetName};
+use subvault_model::subvolume::LocalSnapshot;
 
 use crate::keep::Pressure;
 use crate::observed::{Observed, ObservedSubvolume};
@@ -147,14 +148,20 @@ fn problems_of(
                 let hint = "plug its disk in or see why it cannot be reached, then `subvault run`";
                 problem(format!("{name}: the newest copy at {target} is {days} days old"), hint);
             }
+            Some(newest) if newest > now => {
+                let hint = "see whether the clock was wrong; `subvault run` sends what is due";
+                problem(format!("{name}: the newest copy at {target} is dated in the future"), hint);
+            }
             Some(_) => {}
         }
     }
+    let is_counted = |snapshot: &LocalSnapshot| !snapshot.foreign || wanted.schedule.is_none();
+    let mut counted = seen.snapshots.iter().filter(|snapshot| snapshot.read_only && is_counted(snapshot));
+    if counted.any(|snapshot| snapshot.name.taken() > now) {
+        problem(format!("{name}: the newest snapshot is dated in the future"), "see whether the clock was wrong");
+    }
     match stands.newest {
         None => problem(format!("{name} has no snapshot"), "`subvault run` takes one"),
-        Some(newest) if newest > now => {
-            problem(format!("{name}: the newest snapshot is dated in the future"), "see whether the clock was wrong");
-        }
         Some(_) if stands.is_late => {
             let hint = "see whether the timer runs: `systemctl list-timers subvault.timer`";
             problem(format!("{name}: the newest snapshot is older than its schedule asks for"), hint);

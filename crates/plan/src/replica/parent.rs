@@ -5,6 +5,7 @@
 //! name too. Both must be unchanged since, or what is sent would not fit what is there. And what has the same origin as the
 //! snapshot itself is no parent, as a stream tells its sources by origin alone.
 
+use jiff::Timestamp;
 use subvault_model::replica::ReplicaCopy;
 use subvault_model::subvolume::LocalSnapshot;
 
@@ -34,6 +35,18 @@ pub fn common<'a>(
 #[must_use]
 pub fn newest_common<'a>(snapshots: &'a [LocalSnapshot], replica: &'a ObservedReplica) -> Option<&'a LocalSnapshot> {
     common(snapshots, replica).first().map(|(local, _)| *local)
+}
+
+/// The same, where there is one that is not dated in the future: what is remembered of a replica.
+#[must_use]
+pub fn last_common<'a>(
+    snapshots: &'a [LocalSnapshot],
+    replica: &'a ObservedReplica,
+    now: Timestamp,
+) -> Option<&'a LocalSnapshot> {
+    let all = common(snapshots, replica);
+    let past = all.iter().find(|(local, _)| local.name.taken() <= now);
+    past.or(all.first()).map(|(local, _)| *local)
 }
 
 fn is_copy(copy: &ReplicaCopy, local: &LocalSnapshot) -> bool {

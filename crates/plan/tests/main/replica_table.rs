@@ -8,8 +8,9 @@ use subvault_plan::check::check;
 use subvault_plan::keep::Keep;
 use subvault_plan::observed::{Observed, ObservedReplica, Pin};
 use subvault_plan::policy::{Policy, ReplicaPolicy};
-use subvault_plan::replica::{Missing, plan};
-use subvault_plan::run;
+use subvault_plan::replica::{Missing, last_common, last_copied, plan};
+use subvault_plan::run::{self, Request, Wanted};
+use subvault_plan::status::{Remembered, status};
 use subvault_plan::step::{Common, Plan, Step};
 
 use crate::fixtures::{archive, at, chain, day, lines, observed, policy, received, snap, some, target, uuid};
@@ -152,6 +153,45 @@ fn snapshots_of_a_received_subvolume_are_told_apart() {
     let mut seen = seen(&[], vec![ReplicaCopy { received: Some(received(77)), ..copy(1) }], &[]);
     seen.subvolumes[0].snapshots = vec![inherited(1), inherited(2)];
     assert_eq!(steps(&keeping(9), &seen, Missing::Newest), ["0 copy      03 → usb, all of it []"]);
+}
+
+/// A snapshot that was taken while the clock was wrong, and copied, keeps nothing from being copied once it is right.
+#[test]
+fn a_copy_from_the_future_stops_nothing() {
+    let stopped = seen(&[1, 2, 90], vec![copy(1), copy(90)], &[]);
+    assert_eq!(steps(&keeping(9), &stopped, Missing::Newest), ["0 copy      03 → usb, from 02 []"]);
+    // It is sent as well, and waits for those whose dates are right.
+    let all = seen(&[1, 2, 90], vec![], &[]);
+    assert_eq!(steps(&keeping(9), &all, Missing::Newest), ["0 copy      03 → usb, all of it []"]);
+    let rest = seen(&[1, 2, 90], vec![copy(2)], &[]);
+    assert_eq!(steps(&keeping(9), &rest, Missing::Newest), ["0 copy      home.20260401 → usb, from 03 []"]);
+    let replica = &stopped.subvolumes[0].replicas[0];
+    assert_eq!(last_copied(replica, day(50)), Some(day(1)));
+    assert_eq!(last_common(&stopped.subvolumes[0].snapshots, replica, day(50)).map(|s| s.uuid), Some(uuid(1)));
+    // What is due by a schedule is so.
+    let mut policy = keeping(9);
+    let daily = policy.subvolumes[0].schedule.clone();
+    policy.replicas.get_mut(&target("usb")).unwrap().schedule = daily;
+    let request = Request { snapshots: Wanted::No, sends: Wanted::Due, ..archive() };
+    let plan = run::plan(&policy, &stopped, &request, day(50));
+    let sent: Vec<_> = plan.steps.iter().filter(|p| matches!(p.step, Step::SendCopy { .. })).collect();
+    assert_eq!(sent.len(), 1, "{:?}", lines(&plan));
+}
+
+#[test]
+fn status_tells_of_what_is_dated_in_the_future() {
+    let policy = keeping(9);
+    let told = |snapshots: &[u8], remembered: Option<u8>| {
+        let mut remembers = Remembered::new();
+        let of = (target("usb"), policy.subvolumes[0].name.clone());
+        remembers.extend(remembered.map(|n| (of, (day(i64::from(n)), day(49)))));
+        let status = status(&policy, &seen(snapshots, vec![], &[]), &remembers, day(50));
+        let what = status.problems.into_iter().map(|problem| problem.what);
+        what.filter(|what| what.contains("in the future")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&[48], Some(48)), [""; 0]);
+    assert_eq!(told(&[48, 90], Some(48)), ["home: the newest snapshot is dated in the future"]);
+    assert_eq!(told(&[48], Some(90)), ["home: the newest copy at usb is dated in the future"]);
 }
 
 /// Breaks a good plan on purpose: the check must see each kind of breakage, or it guards nothing.
