@@ -13,7 +13,7 @@ use super::remote::{RemoteReplica, SshSettings};
 use super::{Replica, record};
 use crate::audit::make_directory;
 use crate::error::JobError;
-use crate::setup::Setup;
+use crate::setup::{Setup, SubvolumeSetup};
 
 /// Where disks are mounted.
 const MOUNTS: &str = "/run/subvault/pools";
@@ -72,6 +72,13 @@ pub fn attach(setup: &Setup, target: &TargetName, place: &ReplicaPlace, access: 
             Attached { replica: Box::new(replica), _disk: None }
         }
         ReplicaPlace::Disk { uuid, directory, luks } => {
+            if let Some(source) = source_on(setup, *uuid) {
+                return Err(JobError::Refused {
+                    what: format!("{target} names the pool that {} itself is on", source.name),
+                    hint: "write the uuid of another disk; a copy on the same pool would be lost together with the original"
+                        .to_owned(),
+                });
+            }
             // Two targets may be on one pool.
             let point = Path::new(MOUNTS).join(format!("{uuid}.{target}"));
             let disk = AttachedPool::attach(*uuid, luks.as_ref(), &point).map_err(|error| away(target, error))?;
@@ -103,12 +110,17 @@ fn away(target: &TargetName, error: HostError) -> JobError {
 
 /// A copy on the pool of its original is lost with it; and that is what a mount point is without its disk.
 fn not_a_source(setup: &Setup, target: &TargetName, pool: PoolUuid) -> Result<(), JobError> {
-    let is_source = |path: &PathBuf| Pool::containing(path).is_ok_and(|source| source.uuid() == pool);
-    match setup.subvolumes.iter().find(|subvolume| is_source(&subvolume.path)) {
+    match source_on(setup, pool) {
         None => Ok(()),
         Some(subvolume) => Err(JobError::Away {
             what: format!("{target} is on the same pool as {}, so its disk is not mounted there", subvolume.name),
             hint: "mount its disk; a copy on the same pool would be lost together with the original".to_owned(),
         }),
     }
+}
+
+/// A subvolume on this pool that is copied.
+fn source_on(setup: &Setup, pool: PoolUuid) -> Option<&SubvolumeSetup> {
+    let is_source = |path: &PathBuf| Pool::containing(path).is_ok_and(|source| source.uuid() == pool);
+    setup.subvolumes.iter().find(|subvolume| is_source(&subvolume.path))
 }
