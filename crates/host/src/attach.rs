@@ -5,11 +5,13 @@
 //! Devices are told by what is written on them and not by their names, which move, nor by links that need udev.
 //! It must never mount or close what somebody else has opened, and never show a key to anybody.
 
+use std::collections::BTreeMap;
 use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
@@ -54,16 +56,8 @@ impl AttachedPool {
     /// # Errors
     /// `NotFound` when it is not here.
     pub fn attach(uuid: PoolUuid, luks: Option<&Encrypted>, point: &Path) -> Result<Self> {
-        let mut mapping = None;
-        let mut devices = devices_of(uuid);
-        if let (Some(luks), true) = (luks, devices.paths.is_empty()) {
-            mapping = Some(Mapping::open(luks)?);
-            devices = devices_of(uuid);
-        }
-        // A mapping that a run left behind when it was killed is ours to close.
-        if let (Some(luks), None) = (luks, &mapping) {
-            mapping = Mapping::left_behind(luks);
-        }
+        let mapping = luks.map(|luks| Mapping::of(luks, uuid)).transpose()?.flatten();
+        let devices = devices_of(uuid);
         devices.check(uuid)?;
         make_point(point)?;
         // Where a run was killed it is still mounted.
@@ -139,7 +133,7 @@ impl Devices {
 
 /// Finds the devices whose superblocks name the pool; of two that show the same one, a mapping.
 fn devices_of(uuid: PoolUuid) -> Devices {
-    let mut found: std::collections::BTreeMap<[u8; 8], PathBuf> = std::collections::BTreeMap::new();
+    let mut found: BTreeMap<[u8; 8], PathBuf> = BTreeMap::new();
     let mut all = 0;
     for device in block_devices() {
         let Some(block) = read_at::<4096>(&device, SUPERBLOCK) else { continue };
@@ -187,44 +181,63 @@ fn read_at<const LENGTH: usize>(device: &Path, offset: u64) -> Option<[u8; LENGT
     File::open(device).ok()?.read_exact_at(&mut block, offset).ok().map(|()| block)
 }
 
-/// An encrypted disk that was opened.
+/// How many use each mapping: several targets may be on one disk, and each is looked at by a thread of its own. Held while one
+/// is opened or closed, so that nobody opens what another one opens.
+static USED: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
+
+fn used() -> MutexGuard<'static, BTreeMap<String, usize>> {
+    USED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An encrypted disk that was opened. The last one that uses it closes it.
 #[derive(Debug)]
 struct Mapping {
     name: String,
 }
 
 impl Mapping {
-    fn name_of(luks: &Encrypted) -> String {
-        format!("subvault-{}", luks.uuid)
-    }
-
-    fn open(luks: &Encrypted) -> Result<Self> {
-        let device = luks_device(&luks.uuid).ok_or_else(|| {
-            let hint = format!("no device with the LUKS uuid {} is here", luks.uuid);
-            HostError::because("find the disk", PathBuf::from("/dev"), HostErrorKind::NotFound, hint)
-        })?;
-        let name = Self::name_of(luks);
-        let mut key = OsString::from("--key-file=");
-        key.push(&luks.key_file);
-        let mut argv: Vec<OsString> = ["cryptsetup", "open", "--type", "luks", "--batch-mode"].map(Into::into).to_vec();
-        argv.extend([key, device.clone().into(), OsString::from(&name)]);
-        let output = run(&argv, PATIENCE)?;
-        if !output.status.success() {
-            let hint = format!("cryptsetup ended with {}; is {} its key?", output.status, luks.key_file.display());
-            return Err(HostError::because("open the disk", device, HostErrorKind::Permission, hint));
+    /// Opens the disk that the pool is on; `None` when somebody else has opened it.
+    fn of(luks: &Encrypted, pool: PoolUuid) -> Result<Option<Self>> {
+        let name = format!("subvault-{}", luks.uuid);
+        let mut used = used();
+        // One that a run left behind when it was killed is ours to close.
+        let is_ours = used.contains_key(&name) || Path::new("/dev/mapper").join(&name).symlink_metadata().is_ok();
+        if !is_ours && !devices_of(pool).paths.is_empty() {
+            return Ok(None);
         }
-        Ok(Self { name })
+        if !is_ours {
+            open(luks, &name)?;
+        }
+        *used.entry(name.clone()).or_default() += 1;
+        Ok(Some(Self { name }))
     }
+}
 
-    /// What a run that was killed had opened.
-    fn left_behind(luks: &Encrypted) -> Option<Self> {
-        let name = Self::name_of(luks);
-        Path::new("/dev/mapper").join(&name).symlink_metadata().is_ok().then(|| Self { name })
+fn open(luks: &Encrypted, name: &str) -> Result<()> {
+    let device = luks_device(&luks.uuid).ok_or_else(|| {
+        let hint = format!("no device with the LUKS uuid {} is here", luks.uuid);
+        HostError::because("find the disk", PathBuf::from("/dev"), HostErrorKind::NotFound, hint)
+    })?;
+    let mut key = OsString::from("--key-file=");
+    key.push(&luks.key_file);
+    let mut argv: Vec<OsString> = ["cryptsetup", "open", "--type", "luks", "--batch-mode"].map(Into::into).to_vec();
+    argv.extend([key, device.clone().into(), OsString::from(name)]);
+    let output = run(&argv, PATIENCE)?;
+    if output.status.success() {
+        return Ok(());
     }
+    let hint = format!("cryptsetup ended with {}; is {} its key?", output.status, luks.key_file.display());
+    Err(HostError::because("open the disk", device, HostErrorKind::Permission, hint))
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        let mut used = used();
+        if let Some(count) = used.get_mut(&self.name).filter(|count| **count > 1) {
+            *count -= 1;
+            return;
+        }
+        used.remove(&self.name);
         let close: Vec<OsString> = ["cryptsetup", "close", &self.name].map(Into::into).to_vec();
         for _ in 0..TRIES {
             match run(&close, PATIENCE) {

@@ -354,3 +354,57 @@ fn an_encrypted_disk_is_opened_before_and_closed_after() {
     assert_eq!(fs::read_to_string(&log).unwrap(), "");
     proved("an encrypted disk: the key is named and never shown, what was opened is closed also after errors");
 }
+
+/// `cryptsetup` is a fake here too, with a loop device for what it opens: it opens nothing twice, as the real one.
+#[test]
+fn two_targets_on_one_encrypted_disk_share_it() {
+    let disks = Disks::new(512, "");
+    disks.world.write("file", 1000);
+    disks.snapshot();
+    let header = LoopPool::new(128 << 20, &[], &[]).unwrap();
+    let luks = "aaaaaaaa-bbbb-4ccc-8ddd-ffffffffffff";
+    tool(&["umount", text(&header.path())]);
+    let script = "import sys\nd=open(sys.argv[1],'r+b')\nd.write(b'LUKS\\xba\\xbe\\x00\\x02')\nd.seek(168)\n\
+        d.write(sys.argv[2].encode()+b'\\0'*4)";
+    tool(&["python3", "-c", script, text(header.device()), luks]);
+    let dir = disks.world.dir.path();
+    let (image, opened, log, bin) = (dir.join("image"), dir.join("opened"), dir.join("log"), dir.join("bin"));
+    fs::File::create(&image).unwrap().set_len(300 << 20).unwrap();
+    tool(&["mkfs.btrfs", "-q", text(&image)]);
+    let uuid = tool(&["blkid", "-o", "value", "-s", "UUID", text(&image)]);
+    fs::create_dir(&bin).unwrap();
+    let fake = format!(
+        "#!/bin/sh\necho $1 >> {log}\ncase $1 in\nopen) [ ! -e {opened} ] || exit 5; sleep 0.3\n\
+        losetup -f --show {image} > {opened};;\nclose) losetup -d $(cat {opened}) && rm {opened};;\nesac\n",
+        log = log.display(),
+        opened = opened.display(),
+        image = image.display(),
+    );
+    fs::write(bin.join("cryptsetup"), fake).unwrap();
+    tool(&["chmod", "+x", text(&bin.join("cryptsetup"))]);
+    let lines = format!("uuid = \"{}\"\nluks = {{ uuid = \"{luks}\", key_file = \"/etc/the.key\" }}", uuid.trim());
+    let targets = ["one", "two"].map(|name| disks.target(name, Path::new(name), &lines));
+    disks.world.configure(&targets.concat());
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new(PROGRAM);
+    let ran = finish(command.arg("replicate").env("SUBVAULT_CONFIG", disks.world.config()).env("PATH", path));
+    let log = fs::read_to_string(&log).unwrap();
+    if let Ok(device) = fs::read_to_string(&opened) {
+        tool(&["losetup", "-d", device.trim()]);
+    }
+    ran.expect(0).says(&["one", "two"]);
+    assert_eq!((log.as_str(), opened.exists()), ("open\nclose\n", false));
+    proved("two targets on one encrypted disk: it is opened once, used by both, and closed after the last");
+}
+
+#[test]
+fn a_disk_that_is_the_source_itself_is_refused() {
+    let disks = Disks::new(512, "");
+    disks.world.write("file", 1000);
+    disks.snapshot();
+    let uuid = tool(&["findmnt", "-n", "-o", "UUID", "-T", text(&disks.world.home())]);
+    let lines = format!("uuid = \"{}\"", uuid.trim());
+    disks.world.configure(&disks.target("usb", Path::new("backup"), &lines));
+    disks.replicate().expect(3).says(&["usb names the pool that home itself is on", "write the uuid of another disk"]);
+    proved("a target that names the pool of the originals is refused: a copy there would be lost with them");
+}
