@@ -1,10 +1,11 @@
 //! What all verbs share: where the configuration is, how to show things, who listens.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use subvault_host::clock;
-use subvault_host::lock::RunLock;
+use subvault_host::lock::{LockError, RunLock};
 use subvault_jobs::audit::{Audit, make_directory};
 use subvault_jobs::nested;
 use subvault_jobs::setup::Setup;
@@ -15,6 +16,9 @@ use crate::config;
 use crate::failure::Failure;
 use crate::output;
 use crate::output::progress::Progress;
+
+/// How often the lock is tried while another run holds it.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What all verbs share.
 pub struct Context {
@@ -73,6 +77,36 @@ impl Context {
             self.monitor.event(Event::Note(note));
         }
         Ok(Run { audit: Audit::open(state, clock::now())?, _lock: lock })
+    }
+
+    /// The same as `begin`, after the run that is at work.
+    ///
+    /// # Errors
+    /// When the state directory cannot be written.
+    pub fn begin_at_last(&self, setup: &mut Setup, command: &str) -> Result<Run, Failure> {
+        let run = self.lock_at_last(&setup.state, command)?;
+        capabilities::complete(setup)?;
+        Ok(run)
+    }
+
+    /// Takes the lock of the state directory, and waits while another run holds it.
+    ///
+    /// # Errors
+    /// When the state directory cannot be written.
+    pub fn lock_at_last(&self, state: &Path, command: &str) -> Result<Run, Failure> {
+        let mut told = false;
+        loop {
+            match self.lock(state, "lock", command) {
+                Err(Failure::Lock(error @ LockError::Held { .. })) => {
+                    if !told {
+                        self.monitor.event(Event::Note(format!("waiting: {error}")));
+                    }
+                    told = true;
+                    std::thread::sleep(PATIENCE);
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Shows an answer: as JSON where that is asked for, else in words.

@@ -14,14 +14,14 @@ use crate::file::MARK;
 /// What starts when something is due.
 pub(super) fn run(wanted: &Wanted) -> Result<String, NotRendered> {
     let command = command(wanted, "run")?;
-    text(wanted, "Snapshots, copies and archives that are due", "subvault-run", &command)
+    text(wanted, "Snapshots, copies and archives that are due", "subvault-run", &format!("{command}\n{RUN_ALONE}"))
 }
 
 /// What starts when the disk of a target appears; the instance is the target's name.
 pub(super) fn replicate(wanted: &Wanted) -> Result<String, NotRendered> {
     // The name is taken as it is: `%I` would turn its dashes into slashes.
-    let command = command(wanted, "replicate --target %i")?;
-    text(wanted, "Copy of snapshots to the disk of the target %i", "subvault-replicate", &command)
+    let command = command(wanted, "replicate --wait --target %i")?;
+    text(wanted, "Copy of snapshots to the disk of the target %i", "subvault-replicate", &format!("{command}\n"))
 }
 
 fn command(wanted: &Wanted, verb: &str) -> Result<String, NotRendered> {
@@ -39,7 +39,7 @@ fn text(wanted: &Wanted, description: &str, manual: &str, command: &str) -> Resu
     if wanted.network {
         text.push_str("Wants=network-online.target\nAfter=network-online.target\n");
     }
-    text.push_str(&format!("\n[Service]\nType=oneshot\nExecStart={command}\n"));
+    text.push_str(&format!("\n[Service]\nType=oneshot\nExecStart={command}"));
     text.push_str(LIFE);
     if let Some(state) = &wanted.state {
         text.push_str(&format!("StateDirectory={state}\nStateDirectoryMode=0700\n"));
@@ -74,9 +74,13 @@ fn families(wanted: &Wanted) -> String {
     format!("RestrictAddressFamilies={}\n{nowhere}", families.join(" "))
 }
 
-const LIFE: &str = "\
+/// A disk that was plugged in is none of what another run does: its copy waits, and fails where it is not made.
+const RUN_ALONE: &str = "\
 # Another run is at work (4): it does what is due.
 SuccessExitStatus=4
+";
+
+const LIFE: &str = "\
 # A first full can take days. Interrupted, the next run goes on where this one was.
 TimeoutStartSec=infinity
 # Not idle: on a disk that always has something to do the copy would never end.

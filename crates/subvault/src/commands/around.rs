@@ -5,10 +5,8 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
 use serde::Serialize;
-use subvault_host::lock::LockError;
 use subvault_host::{clock, foreground};
 use subvault_jobs::driver::{self, Outcome, RunReport};
 use subvault_jobs::observe::{Claim, Sight, look};
@@ -30,8 +28,6 @@ use crate::failure::Failure;
 use crate::output;
 
 const COMMAND: &str = "subvault around";
-/// How often the lock is tried while another run holds it.
-const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What it takes.
 #[derive(Debug, clap::Args)]
@@ -121,7 +117,8 @@ impl Around<'_> {
         // Other runs may come in between.
         drop(run);
         let ran = foreground::run(&self.args.command);
-        let run = self.lock_at_last()?;
+        // The command was run, and its pair must be completed.
+        let run = self.context.lock_at_last(&self.setup.state, COMMAND)?;
         let code = match ran {
             Ok(code) => code,
             Err(error) => {
@@ -139,24 +136,6 @@ impl Around<'_> {
             output::json(&answer)?;
         }
         Ok(if code == 0 { exit } else { Exit::Program(code) })
-    }
-
-    /// Waits for another run to end: the command was run, and its pair must be completed.
-    fn lock_at_last(&self) -> Result<Run, Failure> {
-        let mut told = false;
-        loop {
-            match self.context.lock(&self.setup.state, "lock", COMMAND) {
-                Err(Failure::Lock(error @ LockError::Held { .. })) => {
-                    if !told {
-                        let note = format!("waiting before the snapshots are taken again: {error}");
-                        self.context.monitor.event(Event::Note(note));
-                    }
-                    told = true;
-                    std::thread::sleep(PATIENCE);
-                }
-                other => return other,
-            }
-        }
     }
 
     fn take(&self, side: Side, run: &Run) -> Result<(Vec<Taken>, Exit), Failure> {

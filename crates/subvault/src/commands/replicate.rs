@@ -34,6 +34,9 @@ pub struct Args {
     /// Send all snapshots that are missing there and would be kept, not only the newest
     #[arg(long)]
     all: bool,
+    /// While another run is at work, wait for its end
+    #[arg(long)]
+    wait: bool,
     /// Show what would be done and why, and do nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
@@ -53,7 +56,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         context.answer(&plan, || report::describe(&plan))?;
         return Ok(if sight.failures.is_empty() { Exit::Good } else { Exit::SomeFailed });
     }
-    let run = context.begin(&mut setup, "subvault replicate")?;
+    let begin = if args.wait { Context::begin_at_last } else { Context::begin };
+    let run = begin(context, &mut setup, "subvault replicate")?;
     let sight = see(&setup, args, Access::Change, context);
     let plan = decide(&setup, &sight, missing)?;
     let mut replicator = Replicator::new(&setup, &sight.reached, &context.monitor);
