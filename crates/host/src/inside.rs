@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use crate::error::{HostError, HostErrorKind, Result};
@@ -143,6 +143,42 @@ impl Inside {
     fn directory_of<'a>(&self, path: &'a Path) -> Result<(OwnedFd, &'a OsStr)> {
         let parent = path.parent().unwrap_or(Path::new(""));
         let dir = self.find(parent, OFlags::RDONLY | OFlags::DIRECTORY)?;
+    /// Makes the directories that are missing on the way to `path`, with owner and mode of those in `like`. Each appears as
+    /// it is to be.
+    ///
+    /// # Errors
+    /// When one cannot be made, or `like` has none to go by.
+    pub fn make_directories(&self, path: &Path, like: &Self) -> Result<()> {
+        let mut way = PathBuf::new();
+        for part in path.components() {
+            way.push(part);
+            if self.find(&way, OFlags::PATH | OFlags::DIRECTORY)?.is_none() {
+                self.make_directory(&way, like)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn make_directory(&self, path: &Path, like: &Self) -> Result<()> {
+        let trouble = |error: Errno| self.trouble("make the directory", path, error);
+        let model = like.find(path, OFlags::PATH | OFlags::DIRECTORY)?.ok_or_else(|| trouble(Errno::NOENT))?;
+        let model = rustix::fs::fstat(&model).map_err(trouble)?;
+        let (dir, name) = self.directory_of(path)?;
+        let beside = [b".".as_slice(), name.as_bytes(), b".subvault"].concat();
+        let beside = OsStr::from_bytes(&beside);
+        match rustix::fs::mkdirat(&dir, beside, Mode::RWXU) {
+            // Killed here before.
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(trouble(error)),
+        }
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = rustix::fs::openat(&dir, beside, flags, Mode::empty()).map_err(trouble)?;
+        let ids = (rustix::fs::Uid::from_raw(model.st_uid), rustix::fs::Gid::from_raw(model.st_gid));
+        rustix::fs::fchown(&made, Some(ids.0), Some(ids.1)).map_err(trouble)?;
+        rustix::fs::fchmod(&made, Mode::from_raw_mode(model.st_mode)).map_err(trouble)?;
+        rustix::fs::renameat_with(&dir, beside, &dir, name, RenameFlags::NOREPLACE).map_err(trouble)
+    }
+
         match (dir, path.file_name()) {
             (Some(dir), Some(name)) => Ok((dir, name)),
             _ => Err(self.trouble("open the directory of", path, Errno::NOENT)),

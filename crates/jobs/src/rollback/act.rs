@@ -36,6 +36,10 @@ pub(super) fn perform(
         Step::Exchange { place, aside } => exchange(top, transaction, place, aside),
         Step::Move { uuid, from, to, read_only } => move_nested(top, *uuid, from, to, *read_only),
         Step::MakeReadOnly { uuid, at } => Ok(open(top, at, *uuid)?.make_read_only()?),
+        Step::MakeDirectories { directory, at, like } => {
+            let (inside, like) = (Inside::open(&top.join(at.as_path()))?, Inside::open(&top.join(like.as_path()))?);
+            Ok(inside.make_directories(directory.as_path(), &like)?)
+        }
         Step::SetDefault { at } => {
             top.pool()?.set_default_subvolume(top.subvolume(at.as_path())?.id())?;
             crash::point("rollback-default-set");

@@ -119,8 +119,8 @@ fn tree(incoming: &Inside, session: &Session, subject: &Known) -> Result<Tree, J
         let Some(below) = nested.path.below(&subject.path) else { continue };
         let spot = match incoming.find_at(below.as_path())? {
             Found::Nothing | Found::EmptyDirectory => Spot::Free,
-            Found::NoDirectory => Spot::NoDirectory,
-            Found::Something => Spot::Taken,
+            Found::NoDirectory if is_free(incoming, below.as_path())? => Spot::NoDirectory,
+            Found::NoDirectory | Found::Something => Spot::Taken,
         };
         spots.insert(below, spot);
     }
@@ -149,6 +149,18 @@ pub(super) fn stale_mounts(top: &TopLevel, transaction: &Transaction) -> Result<
         // Taken back: there is nothing aside.
         Err(error) if error.kind() == HostErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
+/// Whether nothing but directories is on the way to a path.
+fn is_free(incoming: &Inside, path: &Path) -> Result<bool, JobError> {
+    for way in path.ancestors().skip(1) {
+        match incoming.find_at(way)? {
+            Found::NoDirectory => {}
+            Found::Nothing => return Ok(true),
+            Found::EmptyDirectory | Found::Something => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
     };
     Ok(top.mounts_of(aside.id())?)
 }

@@ -127,13 +127,14 @@ impl Court<'_> {
                 );
             } else {
                 match self.facts.tree.spots.get(&below) {
-                    Some(Spot::Free) => {
-                        moved.push(Nested { uuid: known.uuid, below, read_only: known.read_only });
+                    Some(spot @ (Spot::Free | Spot::NoDirectory)) => {
+                        let is_new = *spot == Spot::NoDirectory;
+                        if is_new {
+                            let found = format!("the snapshot has no directory for {path}, and the new one gets it");
+                            self.warn(Word::Nested, found);
+                        }
+                        moved.push(Nested { uuid: known.uuid, below, read_only: known.read_only, is_new });
                     }
-                    Some(Spot::NoDirectory) => self.warn(
-                        Word::Nested,
-                        format!("{path} stays with what is kept aside: the snapshot has no directory for it"),
-                    ),
                     Some(Spot::Taken) | None => {
                         self.refuse(
                             Word::Nested,

@@ -5,7 +5,7 @@
 //! does not matter where a run died, or whether a power cut took its last steps back.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,9 @@ pub struct Nested {
     pub below: PoolPath,
     /// Whether it is read-only, and must be so afterwards: it can be moved only while it is not.
     pub read_only: bool,
+    /// Whether the snapshot has no directory for it, as it is from before there was one.
+    #[serde(default)]
+    pub is_new: bool,
 }
 
 /// A boot entry that comes or goes with the rollback.
@@ -130,6 +133,15 @@ pub enum Step {
         place: PoolPath,
         /// Where the other one is.
         aside: PoolPath,
+    },
+    /// Make the directories on the way to a place in a subvolume, with owner and mode as they are in another one.
+    MakeDirectories {
+        /// The directory, from the top of both.
+        directory: PoolPath,
+        /// Where it is missing.
+        at: PoolPath,
+        /// Where it is.
+        like: PoolPath,
     },
     /// Move a subvolume.
     Move {
@@ -330,8 +342,14 @@ impl Transaction {
         for nested in &self.nested {
             // What was deleted or moved elsewhere meanwhile is somebody's wish.
             let Some(known) = pool.by_uuid(nested.uuid) else { continue };
-            let Nested { uuid, below, read_only } = nested.clone();
+            let Nested { uuid, below, read_only, is_new } = nested.clone();
             if known.path == from.path.join(&below) {
+                // On the way back they are there.
+                if is_new && matches!(self.direction, Direction::Forward) {
+                    let directory = PoolPath::new(below.as_path().parent().unwrap_or(Path::new("")));
+                    let (at, like) = (self.place.clone(), self.aside.clone());
+                    steps.push(Step::MakeDirectories { directory, at, like });
+                }
                 let (from, to) = (self.aside.join(&below), self.place.join(&below));
                 steps.push(Step::Move { uuid, from, to, read_only });
             } else if to.is_some_and(|to| known.path == to.path.join(&below)) && read_only && !known.read_only {
@@ -356,6 +374,7 @@ impl fmt::Display for Step {
                 write!(f, "edit      etc/fstab in {at}, line {}: subvol={place} instead of a number", lines.join(", "))
             }
             Self::Exchange { place, aside } => write!(f, "exchange  {place} ↔ {aside}"),
+            Self::MakeDirectories { directory, at, .. } => write!(f, "make      {directory} in {at}"),
             Self::Move { from, to, .. } => write!(f, "move      {from} → {to}"),
             Self::MakeReadOnly { at, .. } => write!(f, "read-only {at}"),
             Self::SetDefault { at } => write!(f, "default   {at}"),

@@ -214,8 +214,13 @@ fn what_is_inside_goes_along_or_stops_it() {
     );
     let verdict = is_good(&facts);
     let moved: Vec<_> = verdict.transaction.nested.iter().map(|n| (n.below.to_string(), n.read_only)).collect();
-    assert_eq!(moved, [("var/lib/machines".to_owned(), false), (".subvault/root.1".to_owned(), true)]);
-    for words in ["@/new/dir stays with what is kept aside", "@/r was received"] {
+    let wanted = [("var/lib/machines", false), (".subvault/root.1", true), ("new/dir", false)];
+    assert_eq!(moved, wanted.map(|(below, read_only)| (below.to_owned(), read_only)));
+    let steps = verdict.transaction.steps(&facts.pool).unwrap();
+    let steps: Vec<_> = steps.iter().map(ToString::to_string).filter(|step| step.contains("new")).collect();
+    assert_eq!(steps[0], "make      new in @");
+    assert!(steps[1].ends_with("@/new/dir") && steps[1].starts_with("move "), "{steps:?}");
+    for words in ["the snapshot has no directory for @/new/dir", "@/r was received"] {
         assert!(verdict.checks.iter().any(|c| c.outcome == Outcome::Warning && c.found.contains(words)), "{words}");
     }
     let taken = with_nested(base, &[(known(10, "@/var/lib/machines"), Spot::Taken)]);

@@ -152,7 +152,7 @@ pub(crate) fn apply(pool: &mut PoolFacts, step: &Step) {
             assert_eq!(pool.inside(pool.at(at.as_path()).unwrap().id).count(), 0, "something is inside {at}");
             pool.subvolumes.retain(|known| known.uuid != *uuid);
         }
-        Step::MendFstab { .. } | Step::WriteEntry { .. } => {}
+        Step::MendFstab { .. } | Step::MakeDirectories { .. } | Step::WriteEntry { .. } => {}
     }
     settle(pool);
 }
