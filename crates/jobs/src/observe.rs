@@ -18,6 +18,7 @@ use crate::error::JobError;
 use crate::nested::Finder;
 use crate::replica::record;
 use crate::replicate::Reached;
+use crate::rollback::settled::Settled;
 use crate::setup::{NestedChoice, Setup, SubvolumeSetup, TargetSetup};
 use crate::{note, open_hooks, snapshot};
 
@@ -64,10 +65,11 @@ pub fn look(setup: &Setup, only: &[TargetName], claim: Claim, monitor: &dyn Moni
         Ok(open) => sight.observed.open_hooks = open,
         Err(error) => sight.fail(monitor, "hooks that an earlier run began".to_owned(), error),
     }
-    let mut finder = Finder::new(setup);
+    let (mut finder, mut settled) = (Finder::new(setup), Settled::default());
     for policy in &setup.policy.subvolumes {
         let Some(subvolume) = setup.subvolume(&policy.name) else { continue };
-        let snapshots = snapshot::to_send(subvolume);
+        // What a rollback has replaced has snapshots of its own, and is not what is looked after.
+        let snapshots = settled.check(&subvolume.path, monitor).and_then(|()| snapshot::to_send(subvolume));
         // The archive of a subvolume that is not there is shown all the same.
         let targets = policy.targets.iter().filter_map(|name| setup.target(name));
         let targets = targets.filter_map(|target| sight.look_at(setup, target, &policy.name, monitor)).collect();

@@ -8,6 +8,7 @@ mod act;
 mod boot_files;
 mod look;
 mod note;
+pub mod settled;
 
 use std::path::{Path, PathBuf};
 
