@@ -52,11 +52,27 @@ impl Inside {
     /// # Errors
     /// When it is there and cannot be read.
     pub fn read(&self, path: &Path, max: u64) -> Result<Option<Vec<u8>>> {
+        self.read_if(path, max, |_| true)
+    }
+
+    /// The same for a file that says what root is to do.
+    ///
+    /// # Errors
+    /// As `read`, and `Refused` when somebody else could have written it.
+    pub fn read_from_root(&self, path: &Path, max: u64) -> Result<Option<Vec<u8>>> {
+        self.read_if(path, max, |stat| stat.st_uid == 0 && stat.st_mode & 0o022 == 0)
+    }
+
+    fn read_if(&self, path: &Path, max: u64, is_trusted: impl Fn(&Stat) -> bool) -> Result<Option<Vec<u8>>> {
         // Not waiting for the other end of a pipe.
         let Some(fd) = self.find(path, OFlags::RDONLY | OFlags::NONBLOCK)? else { return Ok(None) };
         let stat = rustix::fs::fstat(&fd).map_err(|error| self.trouble("read", path, error))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Ok(None);
+        }
+        if !is_trusted(&stat) {
+            let hint = "others than root could have written it: look at it, and remove it";
+            return Err(HostError::because("trust", self.path.join(path), HostErrorKind::Refused, hint));
         }
         let mut bytes = Vec::new();
         let read = File::from(fd).take(max).read_to_end(&mut bytes);
@@ -127,22 +143,6 @@ impl Inside {
         rustix::fs::fsync(&dir).map_err(trouble)
     }
 
-    /// Removes a file; it may be gone already.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub fn remove(&self, path: &Path) -> Result<()> {
-        let (dir, name) = self.directory_of(path)?;
-        match rustix::fs::unlinkat(&dir, name, AtFlags::empty()) {
-            Ok(()) => rustix::fs::fsync(&dir).map_err(|error| self.trouble("remove", path, error)),
-            Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(self.trouble("remove", path, error)),
-        }
-    }
-
-    fn directory_of<'a>(&self, path: &'a Path) -> Result<(OwnedFd, &'a OsStr)> {
-        let parent = path.parent().unwrap_or(Path::new(""));
-        let dir = self.find(parent, OFlags::RDONLY | OFlags::DIRECTORY)?;
     /// Makes the directories that are missing on the way to `path`, with owner and mode of those in `like`. Each appears as
     /// it is to be.
     ///
@@ -179,6 +179,22 @@ impl Inside {
         rustix::fs::renameat_with(&dir, beside, &dir, name, RenameFlags::NOREPLACE).map_err(trouble)
     }
 
+    /// Removes a file; it may be gone already.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self, path: &Path) -> Result<()> {
+        let (dir, name) = self.directory_of(path)?;
+        match rustix::fs::unlinkat(&dir, name, AtFlags::empty()) {
+            Ok(()) => rustix::fs::fsync(&dir).map_err(|error| self.trouble("remove", path, error)),
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(self.trouble("remove", path, error)),
+        }
+    }
+
+    fn directory_of<'a>(&self, path: &'a Path) -> Result<(OwnedFd, &'a OsStr)> {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        let dir = self.find(parent, OFlags::RDONLY | OFlags::DIRECTORY)?;
         match (dir, path.file_name()) {
             (Some(dir), Some(name)) => Ok((dir, name)),
             _ => Err(self.trouble("open the directory of", path, Errno::NOENT)),

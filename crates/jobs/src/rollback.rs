@@ -43,6 +43,8 @@ pub struct Session {
     place: PoolPath,
     unfinished: Option<Transaction>,
     is_here: bool,
+    /// Where the boot partition is said to be mounted.
+    boot: Option<PathBuf>,
 }
 
 /// What was done.
@@ -55,11 +57,12 @@ pub struct Done {
 }
 
 impl Session {
-    /// Opens the pool by its top level.
+    /// Opens the pool by its top level; `boot` is where its boot partition is mounted, where that is not its place.
     ///
     /// # Errors
     /// When the subvolume is not there or cannot be rolled back, or the note of an unfinished rollback is not understood.
-    pub fn open(place: Place<'_>, access: Access) -> Result<Self, JobError> {
+    pub fn open(place: Place<'_>, boot: Option<&Path>, access: Access) -> Result<Self, JobError> {
+        let boot = boot.map(|path| std::path::absolute(path).map_err(JobError::file("find", path))).transpose()?;
         let (top, named, is_here) = match place {
             Place::Here(path) => {
                 let (top, at) = look::find(path, access)?;
@@ -73,7 +76,7 @@ impl Session {
         // After a rollback and before the reboot, what is mounted is what is kept aside: its place is meant.
         let meant = replaced_from(place.as_path()).map(|(of, _)| PoolPath::new(of));
         let place = meant.filter(|of| pool.at(of.as_path()).is_some()).unwrap_or(place);
-        Ok(Self { top, pool, place, unfinished, is_here })
+        Ok(Self { top, pool, place, unfinished, is_here, boot })
     }
 
     /// The place, from the top level.
@@ -121,8 +124,8 @@ impl Session {
     ///
     /// # Errors
     /// When something cannot be read.
-    pub fn facts(&self, source: Source, boot: Option<&Path>) -> Result<Facts, JobError> {
-        look::facts(self, source, boot)
+    pub fn facts(&self, source: Source) -> Result<Facts, JobError> {
+        look::facts(self, source)
     }
 
     /// What is still to be done of a transaction.
@@ -180,10 +183,11 @@ impl Session {
 
     fn perform(&self, transaction: &Transaction, monitor: &dyn Monitor) -> Result<Vec<Step>, JobError> {
         let steps = transaction.steps(&look::pool(&self.top)?).map_err(|error| stuck(&error))?;
+        let boot = look::boot_directories(self)?;
         note::write(&self.top, transaction)?;
         crash::point("rollback-noted");
         for step in &steps {
-            act::perform(&self.top, transaction, step, monitor)?;
+            act::perform(&self.top, (transaction, &boot), step, monitor)?;
         }
         let pool = self.top.pool()?;
         pool.sync()?;

@@ -7,7 +7,7 @@
 
 pub mod boot;
 pub mod choice;
-mod entry;
+pub mod entry;
 pub mod fstab;
 mod grub;
 mod judge;

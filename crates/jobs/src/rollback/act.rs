@@ -3,19 +3,19 @@
 //! Each step can be done twice, and can be cut off in the middle: what is seen afterwards tells what is left. It must never
 //! decide, and never touch a subvolume that is not the one meant.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use subvault_host::inside::Inside;
+use subvault_host::inside::{Found, Inside};
 use subvault_host::subvolume::Subvolume;
 use subvault_host::top_level::TopLevel;
 use subvault_host::{HostErrorKind, snapshot};
 use subvault_model::crash;
 use subvault_model::ids::SnapshotUuid;
 use subvault_model::monitor::{Event, Monitor};
+use subvault_plan::rollback::entry::may_replace;
 use subvault_plan::rollback::fstab;
 use subvault_plan::rollback::path::PoolPath;
-use subvault_plan::rollback::transaction::{Step, Transaction};
+use subvault_plan::rollback::transaction::{BootEntry, Step, Transaction};
 
 use super::look;
 use crate::error::JobError;
@@ -23,10 +23,12 @@ use crate::note as snapshot_note;
 
 /// Larger than any fstab that somebody keeps.
 pub(super) const FSTAB_MAX: u64 = 1 << 20;
+/// Enough of a boot entry to tell whose it is.
+const ENTRY_MAX: u64 = 1 << 20;
 
 pub(super) fn perform(
     top: &TopLevel,
-    transaction: &Transaction,
+    (transaction, boot): (&Transaction, &[PathBuf]),
     step: &Step,
     monitor: &dyn Monitor,
 ) -> Result<(), JobError> {
@@ -34,12 +36,12 @@ pub(super) fn perform(
         Step::TakeSnapshot { of, from, at } => take(top, *of, from, at),
         Step::MendFstab { at, lines, place } => mend_fstab(top, at, lines, place),
         Step::Exchange { place, aside } => exchange(top, transaction, place, aside),
-        Step::Move { uuid, from, to, read_only } => move_nested(top, *uuid, from, to, *read_only),
-        Step::MakeReadOnly { uuid, at } => Ok(open(top, at, *uuid)?.make_read_only()?),
         Step::MakeDirectories { directory, at, like } => {
             let (inside, like) = (Inside::open(&top.join(at.as_path()))?, Inside::open(&top.join(like.as_path()))?);
             Ok(inside.make_directories(directory.as_path(), &like)?)
         }
+        Step::Move { uuid, from, to, read_only } => move_nested(top, *uuid, from, to, *read_only),
+        Step::MakeReadOnly { uuid, at } => Ok(open(top, at, *uuid)?.make_read_only()?),
         Step::SetDefault { at } => {
             top.pool()?.set_default_subvolume(top.subvolume(at.as_path())?.id())?;
             crash::point("rollback-default-set");
@@ -47,9 +49,12 @@ pub(super) fn perform(
         }
         Step::WriteEntry { file, within: Some(at), text } => {
             let inside = Inside::open(&top.join(at.as_path()))?;
-            write_entry(&inside, file, text.as_deref())
+            write_entry(&inside, file, text.as_deref(), monitor)
         }
-        Step::WriteEntry { file, within: None, text } => write_entry_here(file, text.as_deref(), monitor),
+        Step::WriteEntry { text, .. } => match transaction.entry.as_ref() {
+            Some(entry) => write_entry_here(entry, boot, text.as_deref(), monitor),
+            None => Ok(()),
+        },
         Step::Discard { at, uuid } => {
             top.delete(at.as_path(), *uuid)?;
             crash::point("rollback-discarded");
@@ -143,25 +148,37 @@ fn take_note_along(top: &TopLevel, from: &Path, to: &Path) -> Result<(), JobErro
     Ok(())
 }
 
-fn write_entry_here(file: &Path, text: Option<&str>, monitor: &dyn Monitor) -> Result<(), JobError> {
-    let directory = file.parent().unwrap_or(Path::new("/"));
-    let name = PathBuf::from(file.file_name().unwrap_or(OsStr::new("")));
-    let inside = match Inside::open(directory) {
+/// Only below a boot directory of this run, and through no link that leads out of it.
+fn write_entry_here(
+    entry: &BootEntry,
+    boot: &[PathBuf],
+    text: Option<&str>,
+    monitor: &dyn Monitor,
+) -> Result<(), JobError> {
+    let left = |why: &str| {
+        monitor.event(Event::Warning(format!("the boot entry {} stays as it is: {why}", entry.file.display())));
+        Ok(())
+    };
+    // In a rescue system the boot partition may be mounted elsewhere; the subvolumes matter more.
+    let Some((base, file)) = entry.below(boot) else {
+        return left("its boot partition is not mounted there, or --boot does not name it");
+    };
+    let inside = match Inside::open(base) {
         Ok(inside) => inside,
-        // In a rescue system the boot partition may be mounted elsewhere; the subvolumes matter more.
-        Err(error) if error.kind() == HostErrorKind::NotFound => {
-            monitor.event(Event::Warning(format!(
-                "{} is not there, so its boot entry stays as it is",
-                directory.display()
-            )));
-            return Ok(());
-        }
+        Err(error) if error.kind() == HostErrorKind::NotFound => return left("its directory is not there"),
         Err(error) => return Err(error.into()),
     };
-    write_entry(&inside, &name, text)
+    if inside.find_at(file)? == Found::NoDirectory {
+        return left("its directory is not there");
+    }
+    write_entry(&inside, file, text, monitor)
 }
 
-fn write_entry(inside: &Inside, file: &Path, text: Option<&str>) -> Result<(), JobError> {
+fn write_entry(inside: &Inside, file: &Path, text: Option<&str>, monitor: &dyn Monitor) -> Result<(), JobError> {
+    if inside.read(file, ENTRY_MAX)?.is_some_and(|found| !may_replace(file, &found)) {
+        monitor.event(Event::Warning(format!("{} is not ours any more, and stays as it is", file.display())));
+        return Ok(());
+    }
     match text {
         Some(text) => inside.replace(file, text.as_bytes())?,
         None => inside.remove(file)?,

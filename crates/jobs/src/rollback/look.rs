@@ -11,6 +11,7 @@ use subvault_host::mounts::Mounts;
 use subvault_host::subvolume::{ListedSubvolume, Subvolume};
 use subvault_host::top_level::{Access, TopLevel};
 use subvault_model::ids::SubvolumeId;
+use subvault_plan::rollback::boot::BASES;
 use subvault_plan::rollback::path::PoolPath;
 use subvault_plan::rollback::transaction::Transaction;
 use subvault_plan::rollback::{Facts, Known, PoolFacts, Role, Source, Spot, Tree, fstab, replaced_from};
@@ -62,7 +63,7 @@ fn known(top: &TopLevel, listed: &ListedSubvolume) -> Option<Known> {
     })
 }
 
-pub(super) fn facts(session: &Session, source: Source, boot: Option<&Path>) -> Result<Facts, JobError> {
+pub(super) fn facts(session: &Session, source: Source) -> Result<Facts, JobError> {
     let subject = session.subject()?.clone();
     let incoming = Inside::open(&session.top.join(source.known.path.as_path()))?;
     let tree = tree(&incoming, session, &subject)?;
@@ -79,7 +80,14 @@ pub(super) fn facts(session: &Session, source: Source, boot: Option<&Path>) -> R
     };
     let boot = match role {
         Role::Data => subvault_plan::rollback::boot::BootFiles::default(),
-        _ => boot_files::gather(&session.top, (&session.pool, &subject), &incoming, &tree, is_running, boot)?,
+        _ => boot_files::gather(
+            &session.top,
+            (&session.pool, &subject),
+            &incoming,
+            &tree,
+            is_running,
+            session.boot.as_deref(),
+        )?,
     };
     Ok(Facts { pool: session.pool.clone(), subject, source, role, tree, fstab_here, cmdline, boot })
 }
@@ -113,6 +121,20 @@ fn is_running(session: &Session) -> Result<bool, JobError> {
     Ok(is_aside || at == Some(session.place.as_path()))
 }
 
+/// The directories that a boot entry may be below: the one that was named, and this system's own where it is what is rolled
+/// back. A pool of another machine says nothing about the files of this one.
+pub(super) fn boot_directories(session: &Session) -> Result<Vec<PathBuf>, JobError> {
+    let mut found: Vec<PathBuf> = session.boot.iter().cloned().collect();
+    if is_running(session)? {
+        for point in BASES.map(|base| Path::new("/").join(base)) {
+            if is_mounted(&point)? {
+                found.push(point);
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn tree(incoming: &Inside, session: &Session, subject: &Known) -> Result<Tree, JobError> {
     let mut spots = BTreeMap::new();
     for nested in session.pool.inside(subject.id) {
@@ -125,6 +147,18 @@ fn tree(incoming: &Inside, session: &Session, subject: &Known) -> Result<Tree, J
         spots.insert(below, spot);
     }
     Ok(Tree { fstab: incoming.read(Path::new("etc/fstab"), FSTAB_MAX)?, modules: modules(incoming)?, spots })
+}
+
+/// Whether nothing but directories is on the way to a path.
+fn is_free(incoming: &Inside, path: &Path) -> Result<bool, JobError> {
+    for way in path.ancestors().skip(1) {
+        match incoming.find_at(way)? {
+            Found::NoDirectory => {}
+            Found::Nothing => return Ok(true),
+            Found::EmptyDirectory | Found::Something => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// The kernels that the tree has modules for.
@@ -149,18 +183,6 @@ pub(super) fn stale_mounts(top: &TopLevel, transaction: &Transaction) -> Result<
         // Taken back: there is nothing aside.
         Err(error) if error.kind() == HostErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
-/// Whether nothing but directories is on the way to a path.
-fn is_free(incoming: &Inside, path: &Path) -> Result<bool, JobError> {
-    for way in path.ancestors().skip(1) {
-        match incoming.find_at(way)? {
-            Found::NoDirectory => {}
-            Found::Nothing => return Ok(true),
-            Found::EmptyDirectory | Found::Something => return Ok(false),
-        }
-    }
-    Ok(true)
-}
-
     };
     Ok(top.mounts_of(aside.id())?)
 }

@@ -1,7 +1,8 @@
 //! The note of an unfinished rollback, at the top level of its pool.
 //!
 //! It is on disk before the first step, is replaced all at once, and is removed after the last. One that is not understood
-//! stops everything: guessing what it said could undo what somebody relies on.
+//! stops everything: guessing what it said could undo what somebody relies on. The pool may be of another machine, so what
+//! it says is not believed where it names files: only boot entries that a rollback writes, and only a note of root's.
 
 use std::path::Path;
 
@@ -17,7 +18,7 @@ pub(super) const NAME: &str = ".subvault-rollback.json";
 const ENOUGH: u64 = 64 << 20;
 
 pub(super) fn read(top: &TopLevel) -> Result<Option<Transaction>, JobError> {
-    let Some(text) = files(top)?.read(Path::new(NAME), ENOUGH)? else { return Ok(None) };
+    let Some(text) = files(top)?.read_from_root(Path::new(NAME), ENOUGH)? else { return Ok(None) };
     let not_understood = |why: String| JobError::Refused {
         what: format!(
             "the note of an unfinished rollback, {NAME} at the top level of the pool, is not understood: {why}"
@@ -27,6 +28,9 @@ pub(super) fn read(top: &TopLevel) -> Result<Option<Transaction>, JobError> {
     let note: Transaction = serde_json::from_slice(&text).map_err(|error| not_understood(error.to_string()))?;
     if note.form != FORM {
         return Err(not_understood(format!("its form is {}", note.form)));
+    }
+    if let Some(entry) = note.entry.as_ref().filter(|entry| !entry.is_ours()) {
+        return Err(not_understood(format!("{} is no boot entry of a rollback", entry.file.display())));
     }
     let pool = top.pool()?.uuid();
     if note.pool == pool { Ok(Some(note)) } else { Err(not_understood(format!("it is of the pool {}", note.pool))) }

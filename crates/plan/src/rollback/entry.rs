@@ -3,7 +3,7 @@
 //!
 //! It must never become the one that starts by default: where a loader could take it for that, there is none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -11,6 +11,52 @@ use super::boot::{self, Entry, Root};
 use super::path::PoolPath;
 use super::transaction::BootEntry;
 use super::{Facts, grub};
+
+/// Where our entries for GRUB are, below a boot directory.
+const MENUS: [&str; 2] = ["grub", "grub2"];
+
+impl BootEntry {
+    /// Whether it is one that a rollback writes. A note says which one, and a note lies on a disk that may be another's: what
+    /// it names is written by root.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        let texts = [&self.after, &self.before];
+        let is_our_text = || texts.into_iter().flatten().all(|text| grub::is_ours(text));
+        let is_menu = |base: &Path| MENUS.iter().any(|menu| self.file == base.join(menu).join("custom.cfg"));
+        match (self.within, self.split()) {
+            (true, _) => is_menu(Path::new("boot")) && is_our_text(),
+            (false, Some((base, rest))) => base.is_absolute() && (!is_custom(rest) || is_our_text()),
+            (false, None) => false,
+        }
+    }
+
+    /// The directory among these that it is below, and its path from there.
+    #[must_use]
+    pub fn below<'a>(&'a self, directories: &'a [PathBuf]) -> Option<(&'a Path, &'a Path)> {
+        let (base, rest) = self.split().filter(|_| self.is_ours())?;
+        directories.iter().any(|directory| directory == base).then_some((base, rest))
+    }
+
+    /// The boot directory and the path from there, if it is where entries of ours are.
+    fn split(&self) -> Option<(&Path, &Path)> {
+        use std::path::Component;
+        if self.file.components().any(|part| matches!(part, Component::ParentDir)) {
+            return None;
+        }
+        let name = self.file.file_name()?.to_str()?;
+        let is_entry = name.starts_with("subvault-") && boot::is_entry(&self.file);
+        let is_in_menu = || MENUS.iter().any(|menu| self.file.ends_with(Path::new(menu).join("custom.cfg")));
+        let depth = if is_entry { 3 } else { is_in_menu().then_some(2)? };
+        let base = self.file.ancestors().nth(depth)?;
+        Some((base, self.file.strip_prefix(base).ok()?))
+    }
+}
+
+/// Whether what is at the place of an entry may be replaced by it: a `custom.cfg` only where it is ours.
+#[must_use]
+pub fn may_replace(file: &Path, found: &[u8]) -> bool {
+    !is_custom(file) || std::str::from_utf8(found).is_ok_and(grub::is_ours)
+}
 
 /// The entry that starts what will be kept aside.
 ///

@@ -106,7 +106,7 @@ fn keep_space(part: &str, word: impl Fn(&str) -> String) -> String {
 /// When there is one that is not ours.
 pub(super) fn with(existing: Option<&str>, name: &str, entry: &str) -> Result<String, &'static str> {
     let existing = existing.unwrap_or(HEAD);
-    if !existing.starts_with(HEAD) {
+    if !is_ours(existing) {
         return Err("there is a custom.cfg of your own");
     }
     let existing = without(existing, name).unwrap_or_else(|| HEAD.to_owned());
@@ -130,9 +130,14 @@ pub(super) fn without(existing: &str, name: &str) -> Option<String> {
     (out != HEAD).then_some(out)
 }
 
+/// Whether a `custom.cfg` is ours.
+pub(super) fn is_ours(text: &str) -> bool {
+    text.starts_with(HEAD)
+}
+
 /// Whether a `custom.cfg` is ours and has this entry.
 pub(super) fn has(existing: &str, name: &str) -> bool {
-    existing.starts_with(HEAD) && existing.lines().any(|line| line.strip_prefix(BEGIN) == Some(name))
+    is_ours(existing) && existing.lines().any(|line| line.strip_prefix(BEGIN) == Some(name))
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Layouts as distributions have them: what is refused, and with which words.
 
+use std::path::{Path, PathBuf};
+
 use subvault_model::ids::{ParentUuid, ReceivedUuid, SubvolumeId};
 use subvault_plan::rollback::boot::BootFiles;
 use subvault_plan::rollback::choice::{NoChoice, Wanted, choose, kept_aside, snapshots};
+use subvault_plan::rollback::transaction::BootEntry;
 use subvault_plan::rollback::{Facts, Known, Outcome, Role, Source, Spot, Verdict, Wishes, Word, judge};
 
 use crate::rollback_world::{boot, known, machine, path, pool, snapshot, uuid, with_nested};
@@ -31,10 +34,10 @@ fn is_refused(facts: &Facts, what: Word, words: &str) {
     assert!(verdict.checks.iter().any(|check| check.outcome == Outcome::Accepted));
 }
 
+const KERNEL: &[&str] = &["6.11.5-arch1-1"];
+
 const ARCH_ENTRY: &str = "title Arch Linux\nlinux /vmlinuz-linux\ninitrd /initramfs-linux.img\n\
     options root=POOL rw rootflags=subvol=@ quiet\n";
-
-const KERNEL: &[&str] = &["6.11.5-arch1-1"];
 
 fn arch_boot(version: &str) -> BootFiles {
     let files =
@@ -98,8 +101,8 @@ fn an_entry_is_not_written_where_it_could_become_the_default() {
     assert!(verdict.checks.iter().any(|check| check.found.contains("could become the one that starts by default")));
     facts.boot.files.insert("boot/loader/loader.conf".into(), b"default *\n".to_vec());
     assert_eq!(is_good(&facts).transaction.entry, None);
-    facts.boot.files.remove(std::path::Path::new("boot/loader/loader.conf"));
-    let entry = facts.boot.files.get_mut(std::path::Path::new("boot/loader/entries/arch.conf")).unwrap();
+    facts.boot.files.remove(Path::new("boot/loader/loader.conf"));
+    let entry = facts.boot.files.get_mut(Path::new("boot/loader/entries/arch.conf")).unwrap();
     entry.extend(b"sort-key arch\n");
     let text = is_good(&facts).transaction.entry.unwrap().after.unwrap();
     assert!(!text.contains("sort-key"), "{text}");
@@ -174,9 +177,6 @@ fn other_lines_of_the_fstab_must_find_their_subvolumes() {
         "line 2 of the snapshot's /etc/fstab mounts the subvolume @srv, which is not there",
     );
     is_good(&arch("POOL / btrfs subvol=@ 0 0\nPOOL /srv btrfs subvol=@srv,nofail 0 0\n", &["6.11.5-arch1-1"]));
-    is_refused(&arch("POOL / btrfs subvol=@other 0 0\n", &["6.11.5-arch1-1"]), Word::Fstab, "mounts @other as /");
-}
-
     // A disk of its own, of which nothing is known here.
     for source in ["PARTUUID=0e5c-01", "PARTLABEL=data", "/dev/sdb1", "ID=wwn-0x5"] {
         let verdict =
@@ -186,6 +186,9 @@ fn other_lines_of_the_fstab_must_find_their_subvolumes() {
         assert!(told, "{source}: {:?}", verdict.checks);
     }
     is_refused(&arch("LABEL=disk /srv btrfs subvol=@srv 0 0\n", KERNEL), Word::Fstab, "line 1");
+    is_refused(&arch("POOL / btrfs subvol=@other 0 0\n", &["6.11.5-arch1-1"]), Word::Fstab, "mounts @other as /");
+}
+
 #[test]
 fn a_data_subvolume_needs_no_boot() {
     let mut facts = machine("@home", "", &[], BootFiles::default());
@@ -292,4 +295,45 @@ fn undo_brings_back_what_was_there_and_removes_its_entry() {
     assert_eq!(verdict.transaction.aside, path("@.replaced.20261120T101500Z"));
     let entry = verdict.transaction.entry.unwrap();
     assert_eq!((entry.file.to_str(), entry.after), (Some(&*format!("/{file}")), None));
+}
+
+/// The note of an unfinished rollback lies on a pool that may be another machine's, and root does what it says.
+#[test]
+fn a_note_names_no_file_that_is_no_boot_entry_of_ours() {
+    let ours = "# Written by subvault: entries for what rollbacks have replaced. Do not edit.\n";
+    let entry = |file: &str, within, text: &str| BootEntry {
+        file: file.into(),
+        within,
+        after: Some(text.to_owned()),
+        before: None,
+    };
+    let boot = [PathBuf::from("/boot"), PathBuf::from("/mnt/esp")];
+    for (file, rest) in [
+        ("/boot/loader/entries/subvault-x.conf", "loader/entries/subvault-x.conf"),
+        ("/mnt/esp/grub2/custom.cfg", "grub2/custom.cfg"),
+    ] {
+        let entry = entry(file, false, ours);
+        let (_, found) = entry.below(&boot).unwrap();
+        assert_eq!(found, Path::new(rest));
+        assert!(entry.below(&[]).is_none() && entry.below(&["/".into(), "/mnt".into()]).is_none(), "{file}");
+    }
+    for (file, text) in [
+        ("/etc/cron.d/x", ours),
+        ("/etc/cron.d/subvault-x.conf", ours),
+        ("/boot/loader/entries/arch.conf", ours),
+        ("/boot/loader/entries/../../../etc/loader/entries/subvault-x.conf", ours),
+        ("boot/loader/entries/subvault-x.conf", ours),
+        ("/boot/grub/grub.cfg", ours),
+        ("/boot/grub/custom.cfg", "menuentry x {}\n"),
+        ("/boot/custom.cfg", ours),
+    ] {
+        let entry = entry(file, false, text);
+        assert!(!entry.is_ours() && entry.below(&boot).is_none(), "{file}");
+    }
+    assert!(entry("boot/grub/custom.cfg", true, ours).is_ours());
+    for (file, text) in [("boot/grub/custom.cfg", "x"), ("etc/crontab", ours), ("/boot/grub/custom.cfg", ours)] {
+        assert!(!entry(file, true, text).is_ours(), "{file}");
+    }
+    let removed = BootEntry { after: None, before: Some("mine".into()), ..entry("/boot/grub/custom.cfg", false, "") };
+    assert!(!removed.is_ours());
 }

@@ -125,8 +125,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn open(args: &Args, context: &Context, access: Access) -> Result<Session, Failure> {
+    let boot = args.boot.as_deref();
     if let Some(device) = &args.pool {
-        return Ok(Session::open(Place::On(device, args.subvolume.as_deref()), access)?);
+        return Ok(Session::open(Place::On(device, args.subvolume.as_deref()), boot, access)?);
     }
     let path = match &args.subvolume {
         Some(path) if path.is_absolute() => path.clone(),
@@ -134,7 +135,7 @@ fn open(args: &Args, context: &Context, access: Access) -> Result<Session, Failu
         None if args.undo || args.resume => PathBuf::from("/"),
         None => return Err(Failure::usage("which subvolume is meant?", "name it, for example: subvault rollback /")),
     };
-    Ok(Session::open(Place::Here(&path), access)?)
+    Ok(Session::open(Place::Here(&path), boot, access)?)
 }
 
 fn configured(name: &Path, context: &Context) -> Result<PathBuf, Failure> {
@@ -156,7 +157,7 @@ fn decide(args: &Args, context: &Context, session: &Session) -> Result<Case, Fai
     }
     let source = if args.undo { session.kept_aside()? } else { session.snapshot(&wanted(&args.to))? };
     let wishes = Wishes { accept: args.accept.iter().copied().collect(), edit_fstab: args.edit_fstab };
-    let facts = session.facts(source, args.boot.as_deref())?;
+    let facts = session.facts(source)?;
     let verdict = judge(&facts, &wishes, clock::now());
     let steps = session.steps(&verdict.transaction)?;
     Ok(Case { role: Some(facts.role), checks: verdict.checks, steps, transaction: verdict.transaction, is_old: false })

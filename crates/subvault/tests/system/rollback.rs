@@ -184,6 +184,40 @@ fn a_mounted_data_subvolume_says_what_still_shows_the_old_one() {
     proved("a mounted data subvolume: rolled back, undone before a remount, and what must be mounted anew is named");
 }
 
+/// What the old one holds would be taken for what is looked after, and its missing snapshots for deleted ones.
+#[test]
+fn what_was_replaced_is_not_looked_after() {
+    let machine = Machine::new(Layout::Named);
+    let home = machine.pool.mount_again(&["subvol=@home"]).unwrap();
+    let (state, store) = (machine.dir.path().join("state"), machine.dir.path().join("store"));
+    let config = machine.dir.path().join("subvault.toml");
+    let subvolume = format!("[[subvolume]]\nname = \"home\"\npath = {home:?}\nsnapshot = \"*:*:*\"\n");
+    let target = format!("[[target]]\nname = \"disk\"\ndirectory = {store:?}\nencryption = \"off\"\n");
+    fs::create_dir(&store).unwrap();
+    fs::write(&config, format!("[host]\nname = \"laptop\"\nstate = {state:?}\n{subvolume}{target}")).unwrap();
+    let run = |args: &[&str]| crate::world::subvault(&config, args);
+    run(&["snapshot"]).expect(0);
+    run(&["rollback", text(&home), "--yes"]).expect(0).says(&["unmount it and mount it again"]);
+    next_second();
+    let before = machine.listed();
+    for verb in ["run", "snapshot", "archive", "prune"] {
+        run(&[verb]).expect(3).says(&["shows what a rollback of @home has replaced", "mount it again"]);
+        assert_eq!(machine.listed(), before, "{verb}");
+    }
+    // The host's claim, and no stream.
+    assert!(tool(&["find", text(&store), "-type", "f"]).lines().count() <= 1);
+    run(&["status"]).expect(1).says(&["shows what a rollback of @home has replaced"]);
+    tool(&["umount", text(&home)]);
+    tool(&["mount", "-o", "subvol=@home", text(machine.pool.device()), text(&home)]);
+    run(&["snapshot"]).expect(0);
+    // In the middle of one nothing of the pool is touched, whatever is mounted.
+    let note = machine.at(".subvault-rollback.json");
+    fs::write(&note, "{}").unwrap();
+    run(&["snapshot"]).expect(3).says(&["the note of an unfinished rollback"]);
+    fs::remove_file(&note).unwrap();
+    proved("between a rollback and the mount that follows it, runs leave the subvolume alone and say why");
+}
+
 /// Runs the program in the machine as it would be running: its root is `/`, its boot partition at `/boot`.
 fn inside(machine: &Machine, args: &str) -> Ran {
     let root = machine.dir.path().join("mnt");
@@ -290,6 +324,81 @@ impl Drop for Loop {
             let _ = writeln!(std::io::stderr(), "{} stays", self.0);
         }
     }
+}
+
+/// What was taken since would otherwise stay aside, and be deleted with that.
+#[test]
+fn a_snapshot_from_before_our_directory_gets_it() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let machine = Machine::new(Layout::Named);
+    let first = machine.pool.path().join("snapshots/root.2");
+    let old = machine.in_root("late/deep");
+    machine.snapshot("snapshots/root.2");
+    fs::create_dir_all(&old).unwrap();
+    fs::set_permissions(machine.in_root("late"), fs::Permissions::from_mode(0o710)).unwrap();
+    std::os::unix::fs::chown(&old, Some(77), Some(78)).unwrap();
+    machine.snapshot("@/late/deep/root.3");
+    assert!(!first.join("late").exists());
+    let dry = machine.rollback(&["--to", "root.2", "--dry-run"]).expect(0);
+    dry.says(&["make      late/deep in @", "no directory for @/late/deep/root.3"]);
+    machine.rollback(&["--to", "root.2", "--yes"]).expect(0);
+    assert!(machine.listed().values().any(|path| path == "@/late/deep/root.3 ro"), "{:?}", machine.listed());
+    let made = ["late", "late/deep"].map(|path| fs::metadata(machine.in_root(path)).unwrap());
+    assert_eq!(made.map(|made| (made.mode() & 0o7777, made.uid(), made.gid())), [(0o710, 0, 0), (0o755, 77, 78)]);
+    assert_eq!(names(&machine.in_root("late")), ["deep"]);
+    machine.rollback(&["--undo", "--yes"]).expect(0);
+    assert!(machine.listed().values().any(|path| path == "@/late/deep/root.3 ro"), "{:?}", machine.listed());
+    // Where a file is in the way there is no room.
+    machine.write("blocked", b"");
+    machine.snapshot("snapshots/root.4");
+    fs::remove_file(machine.in_root("blocked")).unwrap();
+    fs::create_dir_all(machine.in_root("blocked/by")).unwrap();
+    machine.snapshot("@/blocked/by/root.5");
+    machine.rollback(&["--to", "root.4", "--yes"]).expect(3).says(&["@/blocked/by/root.5 has no room"]);
+    proved("a snapshot from before our directory: the new root gets it, and the snapshots since go along");
+}
+
+/// A disk of another machine, in a rescue system: what lies on it says nothing about the files of this one.
+#[test]
+fn a_note_that_others_wrote_writes_no_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let machine = Machine::new(Layout::Named);
+    let uuid = |path: &str| {
+        let shown = tool(&["btrfs", "subvolume", "show", text(&machine.at(path))]);
+        shown.lines().find_map(|line| line.trim().strip_prefix("UUID:")).unwrap().trim().to_owned()
+    };
+    let pool = tool(&["blkid", "-o", "value", "-s", "UUID", text(machine.pool.device())]);
+    let note = machine.at(".subvault-rollback.json");
+    let plant = |file: &Path| {
+        let entry = serde_json::json!({"file": file, "after": "x", "before": null});
+        let incoming =
+            serde_json::json!({"snapshot_of": {"uuid": uuid("snapshots/root.1"), "path": "snapshots/root.1"}});
+        let planted = serde_json::json!({
+            "form": 1, "begun": "2026-11-21T10:15:00Z", "pool": pool.trim(), "place": "@",
+            "aside": "@.replaced.20261121T101500Z", "outgoing": uuid("@"), "incoming": incoming, "nested": [],
+            "moves_default": false, "fstab_lines": [], "entry": entry, "direction": "forward"
+        });
+        fs::write(&note, planted.to_string()).unwrap();
+        fs::set_permissions(&note, fs::Permissions::from_mode(0o644)).unwrap();
+    };
+    let cron = machine.dir.path().join("cron.d");
+    fs::create_dir(&cron).unwrap();
+    plant(&cron.join("x"));
+    let before = machine.listed();
+    for way in ["--resume", "--undo"] {
+        machine.rollback(&[way, "--yes"]).expect(3).says(&["is no boot entry of a rollback"]);
+    }
+    // Its name would do, and the directory is none that was named in this run.
+    let entries = machine.dir.path().join("other/loader/entries");
+    fs::create_dir_all(&entries).unwrap();
+    plant(&entries.join("subvault-x.conf"));
+    fs::set_permissions(&note, fs::Permissions::from_mode(0o646)).unwrap();
+    machine.rollback(&["--resume", "--yes"]).expect(3).says(&["others than root could have written it"]);
+    assert_eq!(machine.listed(), before);
+    fs::set_permissions(&note, fs::Permissions::from_mode(0o644)).unwrap();
+    machine.rollback(&["--resume", "--yes"]).expect(0).says(&["stays as it is", "--boot"]);
+    assert_eq!((machine.issue().as_str(), names(&cron).len(), names(&entries).len()), ("old", 0, 0));
+    proved("the note of a rollback writes nothing but boot entries of ours, below a boot directory of this run");
 }
 
 /// A mark may be all that keeps a snapshot, and the one that is gone back to knows nothing of those that came after it.
