@@ -121,7 +121,10 @@ fn debian_with_boot_inside() {
     assert!(verdict.transaction.entry.is_none(), "the menu does not read custom.cfg");
     let replaced = format!("{grub}source custom.cfg\n").replace("6.1.0-25", "6.1.0-26");
     files.replaced_menu = Some(replaced.into_bytes());
-    let entry = is_good(&machine("@rootfs", fstab, &["6.1.0-25-amd64"], files.clone())).transaction.entry.unwrap();
+    let verdict_of = |files: &BootFiles| is_good(&machine("@rootfs", fstab, &["6.1.0-25-amd64"], files.clone()));
+    assert!(verdict_of(&files).transaction.entry.is_none(), "the menu that is shown does not read custom.cfg");
+    files.files.get_mut(Path::new("boot/grub/grub.cfg")).unwrap().extend(b"source custom.cfg\n");
+    let entry = verdict_of(&files).transaction.entry.unwrap();
     assert!(entry.within && entry.file.ends_with("boot/grub/custom.cfg"));
     assert!(entry.after.unwrap().contains("/boot/vmlinuz-6.1.0-26-amd64"));
     // The older kernel is told, the newest counts.
