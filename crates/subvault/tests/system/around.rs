@@ -104,7 +104,7 @@ fn other_runs_come_in_between() {
     let output = running.wait_with_output().unwrap();
     assert!(output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("waiting before the snapshots are taken again"), "{said}");
+    assert!(said.contains("waiting: "), "{said}");
     assert_eq!(snapshots(&world), before + 1);
     proved("around: other runs come in between, and its second snapshot waits for them");
 }

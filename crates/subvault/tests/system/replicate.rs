@@ -402,8 +402,7 @@ fn a_disk_that_is_the_source_itself_is_refused() {
     let disks = Disks::new(512, "");
     disks.world.write("file", 1000);
     disks.snapshot();
-    let uuid = tool(&["findmnt", "-n", "-o", "UUID", "-T", text(&disks.world.home())]);
-    let lines = format!("uuid = \"{}\"", uuid.trim());
+    let lines = format!("uuid = \"{}\"", uuid_of(&disks.world.pool));
     disks.world.configure(&disks.target("usb", Path::new("backup"), &lines));
     disks.replicate().expect(3).says(&["usb names the pool that home itself is on", "write the uuid of another disk"]);
     proved("a target that names the pool of the originals is refused: a copy there would be lost with them");

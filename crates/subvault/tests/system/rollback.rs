@@ -206,7 +206,7 @@ fn what_was_replaced_is_not_looked_after() {
     }
     // The host's claim, and no stream.
     assert!(tool(&["find", text(&store), "-type", "f"]).lines().count() <= 1);
-    run(&["status"]).expect(1).says(&["shows what a rollback of @home has replaced"]);
+    run(&["status"]).expect(2).says(&["shows what a rollback of @home has replaced"]);
     tool(&["umount", text(&home)]);
     tool(&["mount", "-o", "subvol=@home", text(machine.pool.device()), text(&home)]);
     run(&["snapshot"]).expect(0);

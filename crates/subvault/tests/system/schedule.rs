@@ -152,7 +152,9 @@ fn retention_is_shorter_while_space_is_short() {
     let world = World::new(256);
     let keep = "[keep]\nnewest = 1\nhourly = 9\ndaily = 0\nweekly = 0\nmonthly = 9\n";
     let line = |yellow: &str, red: &str| {
-        let space = format!("[space]\nyellow = \"{yellow}\"\nred = \"{red}\"\nkeep = {{ hourly = 1, daily = 0, weekly = 0, monthly = 1 }}\n");
+        let space = format!(
+            "[space]\nyellow = \"{yellow}\"\nred = \"{red}\"\nkeep = {{ hourly = 1, daily = 0, weekly = 0, monthly = 1 }}\n"
+        );
         configure(&world, &format!("{keep}{space}"), "targets = []\n", "");
     };
     line("0 %", "0 %");
