@@ -7,6 +7,7 @@ use serde::Serialize;
 use subvault_model::names::{SubvolumeName, TargetName};
 use subvault_model::subvolume::LocalSnapshot;
 
+use crate::calendar::Calendar;
 use crate::keep::Pressure;
 use crate::observed::{Observed, ObservedSubvolume};
 use crate::policy::{Policy, SubvolumePolicy};
@@ -14,7 +15,8 @@ use crate::run::{last_sent, last_taken};
 use crate::space::Room;
 use crate::upcoming::{Next, upcoming};
 
-/// A copy that is older than this is stale: a disk that nobody plugs in protects nobody.
+/// A copy that is older than this is stale: a disk that nobody plugs in protects nobody. Where the target's own schedule asks
+/// for less, one that a whole turn of that has gone by without.
 const STALE_DAYS: i64 = 7;
 
 /// How things stand.
@@ -101,8 +103,7 @@ fn stand(
             let known = remembered.get(&(target.clone(), wanted.name.clone()));
             (known.map(|(newest, _)| *newest), known.map(|(_, seen)| *seen))
         });
-        let is_stale =
-            newest.is_some_and(|newest| now.duration_since(newest) > SignedDuration::from_hours(STALE_DAYS * 24));
+        let is_stale = newest.is_some_and(|newest| is_stale(policy, target, newest, now));
         OfTarget { target: target.clone(), newest, seen, is_stale }
     };
     let theirs = seen.snapshots.iter().filter(|s| s.foreign && s.read_only).map(|s| s.name.taken());
@@ -118,12 +119,25 @@ fn stand(
     }
 }
 
+/// Whether a copy is too old.
+fn is_stale(policy: &Policy, target: &TargetName, newest: Timestamp, now: Timestamp) -> bool {
+    let of_archive = || policy.targets.get(target).and_then(|target| target.schedule.as_ref());
+    let schedule = policy.replicas.get(target).map_or_else(of_archive, |replica| replica.schedule.as_ref());
+    let is_old = now.duration_since(newest) > SignedDuration::from_hours(STALE_DAYS * 24);
+    is_old && schedule.is_none_or(|calendar| is_missed(policy, calendar, newest, now))
+}
+
+/// Whether a whole turn of a schedule went by since.
+fn is_missed(policy: &Policy, calendar: &Calendar, since: Timestamp, now: Timestamp) -> bool {
+    let due = calendar.next(since, &policy.zone);
+    let again = due.and_then(|due| calendar.next(due, &policy.zone));
+    again.is_some_and(|again| again <= now)
+}
+
 /// Whether a whole turn of its schedule went by without a snapshot. One that is only due is not late: the next run takes it.
 fn is_late(policy: &Policy, wanted: &SubvolumePolicy, newest: Option<Timestamp>, now: Timestamp) -> bool {
     let Some((calendar, newest)) = wanted.schedule.as_ref().zip(newest) else { return false };
-    let due = calendar.next(newest, &policy.zone);
-    let again = due.and_then(|due| calendar.next(due, &policy.zone));
-    again.is_some_and(|again| again <= now)
+    is_missed(policy, calendar, newest, now)
 }
 
 fn problems_of(
@@ -161,6 +175,9 @@ fn problems_of(
         problem(format!("{name}: the newest snapshot is dated in the future"), "see whether the clock was wrong");
     }
     match stands.newest {
+        None if wanted.schedule.is_none() => {
+            problem(format!("{name} has no snapshot"), "`subvault snapshot` takes one; its schedule is \"never\"");
+        }
         None => problem(format!("{name} has no snapshot"), "`subvault run` takes one"),
         Some(_) if stands.is_late => {
             let hint = "see whether the timer runs: `systemctl list-timers subvault.timer`";

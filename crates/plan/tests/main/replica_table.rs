@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use subvault_model::replica::{ReplicaCopy, UnfinishedCopy};
 use subvault_model::subvolume::LocalSnapshot;
+use subvault_plan::calendar::Calendar;
 use subvault_plan::check::check;
 use subvault_plan::keep::Keep;
 use subvault_plan::observed::{Observed, ObservedReplica, Pin};
@@ -192,6 +193,28 @@ fn status_tells_of_what_is_dated_in_the_future() {
     assert_eq!(told(&[48], Some(48)), [""; 0]);
     assert_eq!(told(&[48, 90], Some(48)), ["home: the newest snapshot is dated in the future"]);
     assert_eq!(told(&[48], Some(90)), ["home: the newest copy at usb is dated in the future"]);
+}
+
+#[test]
+fn a_copy_is_stale_after_a_week_or_a_turn_of_a_slower_schedule() {
+    let is_stale = |schedule: Option<&str>, age: i64| {
+        let mut policy = keeping(9);
+        policy.replicas.get_mut(&target("usb")).unwrap().schedule =
+            schedule.map(|text| Calendar::parse(text, &|_| None).unwrap());
+        let of = (target("usb"), policy.subvolumes[0].name.clone());
+        let remembers = Remembered::from([(of, (day(200 - age), day(199)))]);
+        status(&policy, &seen(&[198], vec![], &[]), &remembers, day(200)).subvolumes[0].copies[0].is_stale
+    };
+    for (schedule, age, stale) in [
+        (None, 7, false),
+        (None, 8, true),
+        (Some("daily"), 7, false),
+        (Some("daily"), 8, true),
+        (Some("monthly"), 20, false),
+        (Some("monthly"), 63, true),
+    ] {
+        assert_eq!(is_stale(schedule, age), stale, "{schedule:?} after {age} days");
+    }
 }
 
 /// Breaks a good plan on purpose: the check must see each kind of breakage, or it guards nothing.
