@@ -241,13 +241,14 @@ impl Taking<'_> {
     }
 }
 
-/// A name that sorts after all that were taken in the same second, also those that are only in a store by now: which of
+/// A name that sorts after all that were taken in the same second, also those that are only in a store or a copy by now: which of
 /// two is newer is told by their names.
 fn unused_name(seen: &ObservedSubvolume, now: Timestamp) -> SnapshotName {
     let first = SnapshotName::new(seen.name.clone(), now, 1);
     let archived = seen.targets.iter().flat_map(|t| &t.streams).map(|s| &s.snapshot.name);
+    let copied = seen.replicas.iter().flat_map(|replica| &replica.copies).map(|copy| &copy.name);
     // A note that a run left must not become the note on another one.
-    let known = seen.snapshots.iter().map(|s| &s.name).chain(archived).chain(&seen.lost_notes);
+    let known = seen.snapshots.iter().map(|s| &s.name).chain(archived).chain(copied).chain(&seen.lost_notes);
     let last = known.filter(|name| name.taken() == first.taken() && *name.subvolume() == seen.name).max();
     last.map_or(first, SnapshotName::next)
 }

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use subvault_model::ids::TransactionId;
 use subvault_model::names::SnapshotName;
+use subvault_model::replica::ReplicaCopy;
 use subvault_model::stream::Generation;
 use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::check::check;
-use subvault_plan::observed::{Observed, ObservedTarget, Unfinished};
+use subvault_plan::observed::{Observed, ObservedReplica, ObservedTarget, Unfinished};
 use subvault_plan::policy::{Fulls, Policy};
 use subvault_plan::run::plan;
 use subvault_plan::step::{Plan, Step};
 
 use crate::fixtures::{
-    after, archive, at, chain, day, due, full, full_name, lines, observed, policy, snap, target, unfinished,
+    after, archive, at, chain, day, due, full, full_name, lines, observed, policy, snap, target, unfinished, uuid,
 };
 
 fn decide(situation: &str, policy: &Policy, observed: &Observed, now: Timestamp) -> Plan {
@@ -65,6 +66,13 @@ fn a_name_is_never_used_again_in_its_second() {
     let seen = observed(vec![], seen.subvolumes[0].targets.clone());
     let steps = lines(&decide("again", &policy(&["nas"], 9), &seen, day(3)));
     assert_eq!(steps[0], format!("0 snapshot  {} []", again(3)));
+    // Or only as a copy.
+    let mut seen = observed(vec![], vec![]);
+    let copy = ReplicaCopy { name: again(4), uuid: uuid(9), received: None, sent: TransactionId(1), intact: false };
+    let replica = ObservedReplica { name: target("usb"), copies: vec![copy], unfinished: vec![] };
+    seen.subvolumes[0].replicas.push(replica);
+    let steps = lines(&decide("again", &policy(&[], 9), &seen, day(3)));
+    assert_eq!(steps[0], format!("0 snapshot  {} []", again(5)));
 }
 
 #[test]
