@@ -12,6 +12,8 @@ lab=$(cd "$1" && pwd)
 share=$(cd "$2" && pwd)
 seconds=$3
 shift 3
+# Directories of ours mean nothing where the kernel runs: it would look for room for its memory in one that is not there.
+unset TMPDIR TMP TEMP
 rm -f "$share/root.cow"
 rm -rf "$share/console"
 mkdir -p "$share/console"

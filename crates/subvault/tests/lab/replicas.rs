@@ -131,8 +131,10 @@ END
 systemctl daemon-reload
 udevadm control --reload
 ";
-/// Nothing is plugged in any more: neither mounted nor opened.
-const GONE: &str = "udevadm settle; if grep -r /run/subvault /proc/[0-9]*/mounts; then exit 1; fi\n";
+/// What is plugged in was let go: neither mounted nor opened. A service that an event of late started is waited for.
+const GONE: &str = "udevadm settle
+while systemctl --no-legend list-units --state=activating,deactivating 'subvault-replicate@*' | grep -q .; do sleep 0.1; done
+if grep -r /run/subvault /proc/[0-9]*/mounts; then exit 1; fi\n";
 
 /// A machine with systemd and what is rendered from its configuration.
 fn with_units(targets: &str) -> Machine {
