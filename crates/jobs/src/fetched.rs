@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use subvault_archive::age_file::header::Identity;
 use subvault_archive::inventory::Series;
 use subvault_archive::layout::Layout;
-use subvault_host::receive::{ReceiveSettings, Receiver, These};
 use subvault_host::subvolume::Subvolume;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::crash;
@@ -29,15 +28,13 @@ use crate::audit::make_directory;
 use crate::error::JobError;
 use crate::placing::delete_leftover;
 use crate::replica::{CopySource, Extract, Intake, Replica};
-use crate::restore::{Form, RestoreJob, restore};
+use crate::restore::{Form, RECEIVE_THREADS, RestoreJob, restore};
 use crate::setup::SubvolumeSetup;
 
 /// How the names of such directories begin.
 pub(crate) const DIRECTORY: &str = ".subvault-fetched.";
 /// What a single path is received as.
 const PATH: &str = "path";
-/// Threads that write files while the stream is read.
-const RECEIVE_THREADS: usize = 2;
 
 /// Where it is fetched from.
 pub struct Source<'a> {
@@ -109,14 +106,8 @@ impl Fetched {
         let name = OsString::from(PATH);
         remove_others(&directory, &name)?;
         delete_leftover(&directory, &name)?;
-        let settings = ReceiveSettings {
-            name: name.clone(),
-            sources: Box::new(These::default()),
-            force_decompress: false,
-            threads: RECEIVE_THREADS,
-        };
         let failed = |source| JobError::Receive { stream: path.to_string(), source: Box::new(source) };
-        let mut intake = Intake::new(Receiver::new(&directory, settings).map_err(failed)?, path.to_string());
+        let mut intake = Intake::begin(&directory, name.clone(), Vec::new(), RECEIVE_THREADS, path.to_string())?;
         monitor.event(Event::Started { what: format!("fetch {path}"), expected: None });
         let wanted = Extract { copy: copy.clone(), path: Some(path.clone()), parent: None };
         let sent = replica.send(&wanted, &mut |piece| {

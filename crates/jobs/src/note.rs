@@ -4,7 +4,7 @@
 //! its snapshot: whatever it says, somebody found it worth saying.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -40,19 +40,23 @@ fn is_staged_for(file: &OsStr) -> Option<SnapshotName> {
 /// # Errors
 /// When the directory is there and cannot be read.
 pub fn lost(directory: &Path, subvolume: &SubvolumeName) -> Result<Vec<SnapshotName>, JobError> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(JobError::file("read the snapshot directory", directory)(e)),
-    };
     let mut lost = BTreeSet::new();
-    for entry in entries {
-        let file = entry.map_err(JobError::file("read the snapshot directory", directory))?.file_name();
+    for file in files(directory)? {
         lost.extend(is_staged_for(&file));
         lost.extend(is_of(&file).filter(|name| !is_there(directory, name)));
     }
     lost.retain(|name| name.subvolume() == subvolume);
     Ok(lost.into_iter().collect())
+}
+
+/// The names in a directory; none where that is not there.
+fn files(directory: &Path) -> Result<Vec<OsString>, JobError> {
+    let failed = || JobError::file("read the snapshot directory", directory);
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| Ok(entry.map_err(failed())?.file_name())).collect(),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(failed()(e)),
+    }
 }
 
 /// Whatever it is: a note is lost only where nothing at all has the name.
@@ -107,14 +111,8 @@ pub fn remade(path: &Path) -> Option<Remade> {
 /// # Errors
 /// When the directory is there and cannot be read.
 pub fn gone(directory: &Path) -> Result<BTreeMap<SnapshotUuid, ParentUuid>, JobError> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(e) => return Err(JobError::file("read the snapshot directory", directory)(e)),
-    };
     let mut gone = BTreeMap::new();
-    for entry in entries {
-        let file = entry.map_err(JobError::file("read the snapshot directory", directory))?.file_name();
+    for file in files(directory)? {
         let remade = is_of(&file).and_then(|name| readable(directory, &name)?.remade);
         gone.extend(remade.iter().flat_map(Remade::gone));
     }

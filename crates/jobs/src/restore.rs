@@ -36,7 +36,7 @@ use crate::error::JobError;
 use crate::placing::{Placing, delete_leftover};
 
 /// Threads that write files while the stream is read.
-const RECEIVE_THREADS: usize = 2;
+pub(crate) const RECEIVE_THREADS: usize = 2;
 /// How the names of what is being received begin.
 pub const STAGED: &str = ".subvault-restore.";
 

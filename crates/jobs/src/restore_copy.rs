@@ -10,7 +10,6 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use subvault_host::pool::Pool;
-use subvault_host::receive::{ReceiveSettings, Receiver, These};
 use subvault_host::subvolume::{Subvolume, SubvolumeInfo};
 use subvault_host::{HostErrorKind, clock, snapshot};
 use subvault_model::bytesize::ByteSize;
@@ -26,11 +25,8 @@ use crate::placing::{Placing, delete_leftover};
 use crate::replica::attach::Attached;
 use crate::replica::{CopySource, Extract, Intake, Inventory};
 use crate::replicate::origin;
-use crate::restore::{Form, STAGED};
+use crate::restore::{Form, RECEIVE_THREADS, STAGED};
 use crate::setup::SubvolumeSetup;
-
-/// Threads that write files while the stream is read.
-const RECEIVE_THREADS: usize = 2;
 
 /// Where it comes from.
 pub enum Origin<'a> {
@@ -188,14 +184,7 @@ fn bring(
             (Some(extract), here.into_iter().collect())
         }
     };
-    let settings = ReceiveSettings {
-        name: staged.clone(),
-        sources: Box::new(These(parents)),
-        force_decompress: false,
-        threads: RECEIVE_THREADS,
-    };
-    let receiver = Receiver::new(job.destination, settings).map_err(|e| failed(job, e))?;
-    let mut intake = Intake::new(receiver, job.name.to_string());
+    let mut intake = Intake::begin(job.destination, staged.clone(), parents, RECEIVE_THREADS, job.name.to_string())?;
     let mut bytes = ByteSize::ZERO;
     let what = format!("restore {} of {}", job.subvolume, job.name.taken());
     job.monitor.event(Event::Started { what, expected: None });
@@ -217,7 +206,10 @@ fn bring(
     };
     let received = sent.and_then(|()| intake.end()?.finish_on_disk().map_err(|e| failed(job, e)));
     job.monitor.event(Event::Finished);
-    let received = received?;
+    let received = received.inspect_err(|_| {
+        // Half of it is of no use to a rerun, and may be what fills the pool. A leftover is found again.
+        let _ = delete_leftover(job.destination, staged);
+    })?;
     if received.received_uuid != identity {
         delete_leftover(job.destination, staged)?;
         let what = format!("what was sent is of {} and not of {}", received.received_uuid, identity);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use subvault_host::copy::{Below, stream_path};
 use subvault_host::lock::{LockError, RunLock};
 use subvault_host::pool::Pool;
-use subvault_host::receive::{ReceiveError, ReceiveSettings, Receiver, These};
+use subvault_host::receive::ReceiveError;
 use subvault_host::subvolume::{Subvolume, SubvolumeInfo};
 use subvault_host::{HostErrorKind, clock, identity};
 use subvault_model::bytesize::ByteSize;
@@ -122,15 +122,9 @@ impl DirectoryReplica {
         for source in &order.sources {
             sources.push(self.open_copy(source)?.path().to_owned());
         }
-        let settings = ReceiveSettings {
-            name: staged(&order.name),
-            sources: Box::new(These(sources)),
-            force_decompress: false,
-            threads: identity::cpus().get().min(THREADS_MAX),
-        };
-        let receiver = Receiver::new(&directory, settings).map_err(|e| failed(&order.name, e))?;
+        let threads = identity::cpus().get().min(THREADS_MAX);
+        let intake = Intake::begin(&directory, staged(&order.name), sources, threads, order.name.to_string())?;
         crash::point("copy-begun");
-        let intake = Intake::new(receiver, order.name.to_string());
         Ok(Incoming { directory, order: order.clone(), intake: Some(intake) })
     }
 }

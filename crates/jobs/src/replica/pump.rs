@@ -1,10 +1,12 @@
 //! Brings a stream into a receiver, piece by piece; memory is bounded by the piece.
 
+use std::ffi::OsString;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use subvault_host::clock;
-use subvault_host::receive::{ReceiveError, Receiver};
+use subvault_host::receive::{ReceiveError, ReceiveSettings, Receiver, These};
 use subvault_host::send::{Protocol, SendSettings, send, supported_protocol};
 use subvault_host::subvolume::Subvolume;
 use subvault_model::bandwidth::Bandwidth;
@@ -49,8 +51,19 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    pub(crate) fn new(receiver: Receiver, stream: String) -> Self {
-        Self { decoder: Decoder::new(), receiver, stream }
+    /// Gets ready to receive `stream` as `name` into a directory, built on nothing but `sources`.
+    pub(crate) fn begin(
+        directory: &Path,
+        name: OsString,
+        sources: Vec<PathBuf>,
+        threads: usize,
+        stream: String,
+    ) -> Result<Self, JobError> {
+        let settings = ReceiveSettings { name, sources: Box::new(These(sources)), force_decompress: false, threads };
+        match Receiver::new(directory, settings) {
+            Ok(receiver) => Ok(Self { decoder: Decoder::new(), receiver, stream }),
+            Err(source) => Err(JobError::Receive { stream, source: Box::new(source) }),
+        }
     }
 
     /// Applies the next piece.

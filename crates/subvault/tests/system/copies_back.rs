@@ -120,6 +120,19 @@ fn a_whole_subvolume_comes_back_from_the_nearest_place_that_has_it() {
 }
 
 #[test]
+fn a_pool_that_is_too_small_is_left_as_it_was() {
+    let disks = Disks::new(1024, "keep = { newest = 9 }");
+    disks.world.write("large", 200 << 20);
+    disks.snapshot();
+    disks.replicate().expect(0);
+    let small = LoopPool::new(128 << 20, &["--mixed"], &[]).unwrap();
+    let ran = disks.world.run(&["restore", "home", "--to", text(&small.path()), "--from", "usb"]);
+    assert!(ran.code != Some(0) && ran.err.contains("No space left"), "{}", ran.err);
+    assert!(names(&small.path()).is_empty(), "{:?}", names(&small.path()));
+    proved("a restore of a copy that does not fit is told, and leaves nothing behind that takes room");
+}
+
+#[test]
 fn files_and_subvolumes_come_back_over_ssh() {
     let remote = Remote::new("--host laptop");
     let world = &remote.world;
