@@ -8,7 +8,10 @@ use std::cell::RefCell;
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 use tempfile::TempDir;
 
@@ -73,6 +76,21 @@ impl Drop for LoopPool {
             }
         }
     }
+}
+
+/// Unmounts what nothing has open. A process that another test is about to start has for a moment open whatever we had.
+///
+/// # Errors
+/// When it is busy for longer, or nothing is mounted there.
+pub fn unmount_when_idle(point: &Path) -> Result<()> {
+    const TRIES: u32 = 100;
+    for _ in 1..TRIES {
+        match unmount(point, UnmountFlags::empty()) {
+            Err(Errno::BUSY) => thread::sleep(Duration::from_millis(100)),
+            done => return Ok(done?),
+        }
+    }
+    Ok(unmount(point, UnmountFlags::empty())?)
 }
 
 /// Detaches on drop, after the mounts are gone.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use subvault_host::ioctl::clone_range;
@@ -14,7 +13,7 @@ use subvault_host::subvolume::{Subvolume, parted};
 use subvault_host::tree_diff::{self, Compared};
 use subvault_model::file_path::FilePath;
 use subvault_sendstream::changes::{Change, What};
-use subvault_testkit::pool::LoopPool;
+use subvault_testkit::pool::{LoopPool, unmount_when_idle};
 
 use crate::changes::{Walked, change, check_changes, check_names, listed, walk};
 use crate::churn::{Dice, churn};
@@ -280,7 +279,7 @@ fn numbers_that_are_used_again_are_other_files() {
         take(&mounted, "first");
         fs::remove_dir_all(&last).unwrap();
         // Mounted again, the highest number is found out anew.
-        assert!(Command::new("umount").arg(&mounted).status().unwrap().success());
+        unmount_when_idle(&mounted).unwrap();
         mounted = pool.mount_again(&[]).unwrap();
         let top = mounted.join(name("source"));
         let made = top.join(["last", "last", "dir/elsewhere", "dir/file"][round]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use subvault_testkit::pool::LoopPool;
+use subvault_testkit::pool::{LoopPool, unmount_when_idle};
 
 use crate::oracle::{assert_same, describe};
 use crate::tree::{ROUNDS, Tree};
@@ -317,7 +317,7 @@ fn an_encrypted_disk_is_opened_before_and_closed_after() {
     let header = LoopPool::new(128 << 20, &[], &[]).unwrap();
     let luks = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
     // A header and no more, on a disk that is not mounted.
-    tool(&["umount", text(&header.path())]);
+    unmount_when_idle(&header.path()).unwrap();
     let script = "import sys\nd=open(sys.argv[1],'r+b')\nd.write(b'LUKS\\xba\\xbe\\x00\\x02')\nd.seek(168)\n\
         d.write(sys.argv[2].encode()+b'\\0'*4)";
     tool(&["python3", "-c", script, text(header.device()), luks]);
@@ -363,7 +363,7 @@ fn two_targets_on_one_encrypted_disk_share_it() {
     disks.snapshot();
     let header = LoopPool::new(128 << 20, &[], &[]).unwrap();
     let luks = "aaaaaaaa-bbbb-4ccc-8ddd-ffffffffffff";
-    tool(&["umount", text(&header.path())]);
+    unmount_when_idle(&header.path()).unwrap();
     let script = "import sys\nd=open(sys.argv[1],'r+b')\nd.write(b'LUKS\\xba\\xbe\\x00\\x02')\nd.seek(168)\n\
         d.write(sys.argv[2].encode()+b'\\0'*4)";
     tool(&["python3", "-c", script, text(header.device()), luks]);

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use subvault_testkit::pool::unmount_when_idle;
+
 use crate::machine_tree::{KERNEL, Layout, Machine};
 use crate::world::{PROGRAM, Ran, World, finish, names, next_second, proved, text, tool};
 
@@ -207,7 +209,7 @@ fn what_was_replaced_is_not_looked_after() {
     // The host's claim, and no stream.
     assert!(tool(&["find", text(&store), "-type", "f"]).lines().count() <= 1);
     run(&["status"]).expect(2).says(&["shows what a rollback of @home has replaced"]);
-    tool(&["umount", text(&home)]);
+    unmount_when_idle(&home).unwrap();
     tool(&["mount", "-o", "subvol=@home", text(machine.pool.device()), text(&home)]);
     run(&["snapshot"]).expect(0);
     // In the middle of one nothing of the pool is touched, whatever is mounted.
@@ -276,7 +278,7 @@ fn a_pool_that_is_not_mounted_is_rolled_back() {
     fs::create_dir(&point).unwrap();
     let loops = Loop(tool(&["losetup", "-f", "--show", text(&image)]).trim().to_owned());
     let mount = || tool(&["mount", &loops.0, text(&point)]);
-    let unmount = || tool(&["umount", text(&point)]);
+    let unmount = || unmount_when_idle(&point).unwrap();
     mount();
     let name = std::ffi::OsStr::from_bytes(b"d\xe4ta");
     let data = point.join(name);
