@@ -136,6 +136,9 @@ const GONE: &str = "udevadm settle
 while systemctl --no-legend list-units --state=activating,deactivating 'subvault-replicate@*' | grep -q .; do sleep 0.1; done
 if grep -r /run/subvault /proc/[0-9]*/mounts; then exit 1; fi\n";
 
+/// From now on nothing is started by what is plugged in or opened by hand.
+const BY_HAND: &str = "rm -f /etc/udev/rules.d/*; udevadm control --reload\n";
+
 /// A machine with systemd and what is rendered from its configuration.
 fn with_units(targets: &str) -> Machine {
     let mut machine = machine(9, "");
@@ -169,7 +172,7 @@ fn an_encrypted_disk_that_is_plugged_in_gets_its_copy() {
     machine.plug('d', "luks.img");
     codes(&machine, 3);
     machine.must(&format!(
-        "{GONE}cryptsetup open --key-file /host/disk.key /dev/ubdd by-hand; mkdir /copies; mount /dev/mapper/by-hand /copies
+        "{BY_HAND}{GONE}cryptsetup open --key-file /host/disk.key /dev/ubdd by-hand; mkdir /copies; mount /dev/mapper/by-hand /copies
         {COMPARE}test \"$(ls /copies/copies/laptop/home | wc -l)\" = 2; umount /copies /pool; cryptsetup close by-hand"
     ));
     machine.off();
@@ -194,7 +197,7 @@ fn a_disk_that_is_pulled_out_while_it_gets_a_copy_is_finished_when_it_is_back() 
     machine.must(&format!("{GONE}dmsetup remove --retry stick"));
     machine.must(&plug);
     assert_eq!(codes(&machine, 3)[2], "0");
-    machine.must(&format!("{GONE}dmsetup remove --retry stick; umount /pool"));
+    machine.must(&format!("{BY_HAND}{GONE}dmsetup remove --retry stick; umount /pool"));
     machine.off();
     let sources = on_disk(&machine.shared(DISKS[0]), |disk| {
         let described = |name: String| (describe(&disk.join("snapshots").join(&name)), name);
