@@ -52,6 +52,13 @@ impl Mount {
             .any(|options| options.as_bytes().split(|byte| *byte == b',').any(|one| one == b"ro"))
     }
 
+    /// Whether the file system compresses what is written to it, unless a file says otherwise.
+    #[must_use]
+    pub fn is_compressing(&self) -> bool {
+        let mut options = self.super_options.as_bytes().split(|byte| *byte == b',');
+        options.any(|option| option.starts_with(b"compress"))
+    }
+
     /// The number of the subvolume that `root` is or lies in.
     #[must_use]
     pub fn subvolume_id(&self) -> Option<SubvolumeId> {

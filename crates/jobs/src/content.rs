@@ -32,7 +32,7 @@ const TOUCHED_BYTES_MAX: usize = 32 << 20;
 /// How far the digest may run ahead of the kernel, at most. Less where memory is short.
 const AHEAD_MAX: ByteSize = ByteSize::mib(2048);
 /// Threads that read. They mostly wait for the disk.
-const READERS: usize = 4;
+pub(crate) const READERS: usize = 4;
 /// Readers are told of progress in steps of so many bytes.
 const TOLD_EVERY: u64 = 1 << 20;
 /// Up to so many paths are read by one thread.
@@ -70,9 +70,7 @@ impl ContentWatch {
             (true, false, ReadAheadChoice::Auto) => Mode::ReadAhead,
             (_, false, _) => Mode::Nothing,
         };
-        // Half of what is free, so that what was read ahead is still there when the kernel comes.
-        let available = identity::memory_available().map_or(ByteSize::ZERO, |m| ByteSize::bytes(m.get() / 2));
-        let ahead = available.min(AHEAD_MAX);
+        let ahead = ahead_most();
         let prefetch_most = if read_ahead == ReadAheadChoice::Auto { ahead } else { ByteSize::ZERO };
         Self { mode, pace: Arc::new(Pace::new(ahead)), prefetch_most, cancel: AtomicBool::new(false) }
     }
@@ -140,6 +138,11 @@ impl ContentWatch {
             Watching::Nothing => observer.digesting.map(|thread| thread.join().map_err(died)?).transpose(),
         }
     }
+}
+
+/// How far may be read ahead now: half of what is free, so that what was read is still there when the kernel comes.
+pub(crate) fn ahead_most() -> ByteSize {
+    identity::memory_available().map_or(ByteSize::ZERO, |free| ByteSize::bytes(free.get() / 2)).min(AHEAD_MAX)
 }
 
 /// What reads while the stream passes.

@@ -15,6 +15,7 @@ pub mod serve;
 mod wire;
 
 use serde::{Deserialize, Serialize};
+use subvault_host::pace::Pace;
 use subvault_host::send::SendStream;
 use subvault_host::subvolume::Subvolume;
 use subvault_model::file::FileState;
@@ -91,6 +92,8 @@ pub type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), JobError> + 'a;
 pub struct Delivery<'a> {
     /// The stream.
     pub stream: SendStream,
+    /// Who is told how far it is: what is read ahead of it waits for it.
+    pub pace: &'a Pace,
     /// At most so fast.
     pub throttle: Throttle,
     /// Who listens.

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::Value;
+use subvault_host::mounts::{Mount, Mounts};
+use subvault_host::pace::Pace;
+use subvault_host::read_ahead::ReadAhead;
 use subvault_host::send::send;
 use subvault_host::subvolume::Subvolume;
 use subvault_host::{HostErrorKind, clock};
@@ -18,6 +21,7 @@ use subvault_plan::observed::ObservedReplica;
 use subvault_plan::replica::{Missing, last_common};
 use subvault_plan::step::{Common, Plan, Step, StepId, Which};
 
+use crate::content::{READERS, ahead_most};
 use crate::driver::{Copier, Hands, chain};
 use crate::error::JobError;
 use crate::observe::Sight;
@@ -274,9 +278,24 @@ impl<'a> Replicator<'a> {
         let sources: Vec<&Subvolume> = subject.clone_sources.iter().collect();
         let stream = send(&subject.snapshot, subject.parent.as_ref(), &sources, as_stored())?;
         let throttle = Throttle::new(subject.replica.bandwidth);
-        let delivery = Delivery { stream, throttle, monitor: self.monitor };
+        let pace = Arc::new(Pace::new(ahead_most()));
+        // Dropped with the stream, it stops.
+        let _ahead = subject.read_ahead(&pace);
+        let delivery = Delivery { stream, pace: &pace, throttle, monitor: self.monitor };
         let mut attached = self.attached(&subject.replica.name)?.lock().unwrap_or_else(PoisonError::into_inner);
         attached.replica.receive(&subject.order, delivery)
+    }
+}
+
+impl Subject<'_> {
+    /// Reads a whole snapshot ahead of the kernel. Where files are stored compressed it does not pay: the kernel sends those
+    /// as they are on disk, past the cache.
+    fn read_ahead(&self, pace: &Arc<Pace>) -> Option<ReadAhead> {
+        let path = self.snapshot.path();
+        let is_compressing = Mounts::read().and_then(|mounts| mounts.containing(path).map(Mount::is_compressing));
+        // What cannot be told or begun costs time alone.
+        let pays = self.parent.is_none() && is_compressing.is_ok_and(|is| !is);
+        pays.then(|| ReadAhead::start(path, READERS, Arc::clone(pace)).ok()).flatten()
     }
 }
 

@@ -51,6 +51,8 @@ struct Known<'a> {
     names: BTreeSet<&'a SnapshotName>,
     /// The snapshot that was made last and can be sent.
     newest: Option<SnapshotUuid>,
+    /// The same of those that are ours.
+    newest_of_ours: Option<SnapshotUuid>,
     /// What each target's next stream would build on.
     tips: Vec<(&'a ObservedTarget, Option<&'a StreamSummary>)>,
 }
@@ -60,11 +62,16 @@ fn known(observed: &Observed) -> BTreeMap<&SubvolumeName, Known<'_>> {
         .subvolumes
         .iter()
         .map(|seen| {
+            let newest = |ours: fn(&&LocalSnapshot) -> bool| {
+                let sendable = seen.snapshots.iter().filter(|s| s.read_only).filter(ours);
+                sendable.max_by_key(|s| s.id).map(|s| s.uuid)
+            };
             let known = Known {
                 seen,
                 snapshots: seen.snapshots.iter().map(|s| (s.uuid, s)).collect(),
                 names: seen.snapshots.iter().map(|s| &s.name).collect(),
-                newest: seen.snapshots.iter().filter(|s| s.read_only).max_by_key(|s| s.id).map(|s| s.uuid),
+                newest: newest(|_| true),
+                newest_of_ours: newest(|s| !s.foreign),
                 tips: seen.targets.iter().map(|target| (target, newest_whole(&target.streams))).collect(),
             };
             (&seen.name, known)
@@ -277,8 +284,7 @@ impl<'a> Lint<'a> {
         let Some(local) = known.snapshots.get(&uuid).copied().filter(|s| s.name == *name) else {
             return self.require(false, index, "deletes a snapshot that was not seen");
         };
-        let ours = subvolume.snapshots.iter().filter(|s| s.read_only && !s.foreign);
-        let is_newest = ours.max_by_key(|s| s.id).is_some_and(|newest| newest.uuid == uuid);
+        let is_newest = known.newest_of_ours == Some(uuid);
         let tips = known.tips.clone();
         self.require(!local.foreign, index, "deletes a snapshot of another program");
         self.require(!self.deleted.contains(&uuid), index, "deletes a snapshot twice");

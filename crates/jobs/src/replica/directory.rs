@@ -266,6 +266,7 @@ impl Replica for DirectoryReplica {
                 break Err(error);
             }
             bytes += piece.len() as u64;
+            delivery.pace.consumed(ByteSize::bytes(bytes));
             delivery.monitor.event(Event::Progress(ByteSize::bytes(piece.len() as u64)));
             crash::point("copy-fed");
         };

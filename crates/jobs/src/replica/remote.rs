@@ -203,6 +203,7 @@ impl RemoteReplica {
             hasher.update(piece);
             self.line.write_data(piece)?;
             bytes += piece.len() as u64;
+            delivery.pace.consumed(ByteSize::bytes(bytes));
             delivery.monitor.event(Event::Progress(ByteSize::bytes(piece.len() as u64)));
             subvault_model::crash::point("copy-sent");
         }

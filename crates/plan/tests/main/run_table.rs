@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use subvault_model::ids::TransactionId;
+use jiff::{SignedDuration, Timestamp};
+use subvault_model::ids::{SnapshotUuid, SubvolumeId, TransactionId};
 use subvault_model::names::SnapshotName;
 use subvault_model::replica::ReplicaCopy;
 use subvault_model::stream::Generation;
@@ -11,11 +11,11 @@ use subvault_model::subvolume::LocalSnapshot;
 use subvault_plan::check::check;
 use subvault_plan::observed::{Observed, ObservedReplica, ObservedTarget, Unfinished};
 use subvault_plan::policy::{Fulls, Policy};
-use subvault_plan::run::plan;
+use subvault_plan::run::{Request, Wanted, plan};
 use subvault_plan::step::{Plan, Step};
 
 use crate::fixtures::{
-    after, archive, at, chain, day, due, full, full_name, lines, observed, policy, snap, target, unfinished, uuid,
+    after, archive, at, chain, day, due, full, full_name, home, lines, observed, policy, snap, target, unfinished, uuid,
 };
 
 fn decide(situation: &str, policy: &Policy, observed: &Observed, now: Timestamp) -> Plan {
@@ -328,4 +328,22 @@ fn what_is_from_the_future_keeps_nothing_from_being_due() {
     let seen = observed(vec![snap(2), snap(3), snap(90)], vec![at("nas", chain(1, &[2, 90, 3]))]);
     let plan = subvault_plan::run::plan(&policy(&["nas"], 9), &seen, &due(), day(3));
     assert_eq!(lines(&plan), [""; 0]);
+}
+
+/// Written so that it ends: what takes a step for each pair of snapshots does not come to its end here.
+#[test]
+fn a_hundred_thousand_snapshots_are_planned_and_checked() {
+    const SNAPSHOTS: u32 = 100_000;
+    let snapshot = |n: u32| LocalSnapshot {
+        name: SnapshotName::new(home(), day(400) - SignedDuration::from_mins(i64::from(5 * n)), 1),
+        uuid: SnapshotUuid::from_bytes(u128::from(n + 1).to_be_bytes()).unwrap(),
+        id: SubvolumeId(u64::from(SNAPSHOTS - n)),
+        ..snap(1)
+    };
+    let mut keeping = policy(&[], 3);
+    keeping.subvolumes[0].keep.periods = [24, 7, 4, 12, 0, 3];
+    let seen = observed((0..SNAPSHOTS).map(snapshot).collect(), Vec::new());
+    let decided = plan(&keeping, &seen, &Request { snapshots: Wanted::No, sends: Wanted::No, ..archive() }, day(400));
+    assert_eq!(check(&decided, &seen), Vec::<String>::new());
+    assert_eq!(decided.steps.len() + decided.kept.len(), SNAPSHOTS as usize);
 }
