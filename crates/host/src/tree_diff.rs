@@ -14,6 +14,7 @@
 mod compare;
 mod extents;
 mod item;
+mod measure;
 mod pairs;
 mod paths;
 mod reader;
@@ -25,6 +26,8 @@ use std::thread;
 use rustix::io::{Errno, Result as Answer};
 use subvault_model::ids::TransactionId;
 use subvault_sendstream::changes::Change;
+
+pub use self::measure::{holds_only_directories, written_since};
 
 use self::compare::Pair;
 use self::item::{Child, TOP};

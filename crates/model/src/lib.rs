@@ -9,6 +9,7 @@ pub mod bandwidth;
 pub mod bytesize;
 pub mod crash;
 pub mod error;
+pub mod facts;
 pub mod file;
 pub mod file_path;
 pub mod ids;

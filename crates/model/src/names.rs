@@ -94,6 +94,27 @@ name_type! {
     HookName, "hook name"
 }
 
+impl SubvolumeName {
+    /// A name for what is seen at a path: `/` is `root`, `/var/log` is `var-log`.
+    #[must_use]
+    pub fn of_place(path: &[u8]) -> Self {
+        const LENGTH: usize = 56;
+        let plain = |byte: &u8| match byte.to_ascii_lowercase() {
+            byte @ (b'a'..=b'z' | b'0'..=b'9' | b'_') => char::from(byte),
+            _ => '-',
+        };
+        let text: String = path.iter().map(plain).collect();
+        let text: String = text.trim_matches('-').chars().take(LENGTH).collect();
+        Self(if text.is_empty() { "root".to_owned() } else { text })
+    }
+
+    /// The same name with a number behind it.
+    #[must_use]
+    pub fn numbered(&self, number: u16) -> Self {
+        Self(format!("{}-{number}", self.0))
+    }
+}
+
 /// The name of a snapshot that subvault took: `home.20261120T221500Z`, with `.2`, `.3` … within one second.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SnapshotName {
@@ -267,6 +288,25 @@ impl<'de> Deserialize<'de> for StreamName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_have_names() {
+        for (path, name) in [
+            (&b"/"[..], "root"),
+            (b"", "root"),
+            (b"/home", "home"),
+            (b"/var/log", "var-log"),
+            (b"/srv/My Data", "srv-my-data"),
+            (b"/\xff\xfe", "root"),
+            (b"@home", "home"),
+        ] {
+            let found = SubvolumeName::of_place(path);
+            assert_eq!(found.as_str(), name);
+            assert_eq!(name.parse(), Ok(found));
+        }
+        let long = SubvolumeName::of_place(&[b'x'; 300]).numbered(u16::MAX);
+        assert_eq!(long.as_str().parse(), Ok(long));
+    }
 
     #[test]
     fn snapshot_names_read_back() {

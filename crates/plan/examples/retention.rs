@@ -37,6 +37,7 @@ fn main() {
             schedule: None,
             targets: Vec::new(),
             replicas: Vec::new(),
+            sends: BTreeMap::new(),
             ships_foreign: false,
             keep: keep.clone(),
         }],

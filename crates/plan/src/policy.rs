@@ -48,6 +48,8 @@ pub struct SubvolumePolicy {
     pub targets: Vec<TargetName>,
     /// Where its snapshots are copied to.
     pub replicas: Vec<TargetName>,
+    /// When it is sent where that is not when the target is sent to; `None`: only when it is asked for.
+    pub sends: BTreeMap<TargetName, Option<Calendar>>,
     /// Whether snapshots that other programs took of it are sent like its own. With that, a run that no schedule asks to take
     /// one takes none.
     pub ships_foreign: bool,
@@ -105,6 +107,16 @@ pub struct Policy {
     /// Where the clock on the wall is, by which calendars and retention go.
     #[serde(skip)]
     pub zone: TimeZone,
+}
+
+impl Policy {
+    /// When a subvolume is sent to a target of its own; `None`: only when it is asked for.
+    #[must_use]
+    pub fn send_schedule<'a>(&'a self, wanted: &'a SubvolumePolicy, target: &TargetName) -> Option<&'a Calendar> {
+        let of_archive = || self.targets.get(target).and_then(|target| target.schedule.as_ref());
+        let of_target = || self.replicas.get(target).map_or_else(of_archive, |replica| replica.schedule.as_ref());
+        wanted.sends.get(target).map_or_else(of_target, Option::as_ref)
+    }
 }
 
 /// Whether fulls are taken by cadence or now.

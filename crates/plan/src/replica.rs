@@ -150,7 +150,9 @@ impl Subject<'_> {
     /// What is left over from an interrupted receive is due at once: it is half done.
     fn is_due(&self, policy: &Policy) -> bool {
         let due = |calendar| due(calendar, last_copied(self.replica, self.moment.now), self.moment.now, &policy.zone);
-        !self.replica.unfinished.is_empty() || matches!(self.policy.schedule.as_ref().map(due), Some(Due::Now(_)))
+        let wanted = policy.subvolumes.iter().find(|wanted| wanted.name == self.seen.name);
+        let schedule = wanted.and_then(|wanted| policy.send_schedule(wanted, &self.replica.name));
+        !self.replica.unfinished.is_empty() || matches!(schedule.map(due), Some(Due::Now(_)))
     }
 
     /// Plans what is sent; `taken` is the snapshot that the same run takes before.

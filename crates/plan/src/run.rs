@@ -293,7 +293,7 @@ impl Subject<'_> {
     fn is_due(&self) -> bool {
         let last = last_sent(self.target, self.now);
         let due = |calendar| due(calendar, last, self.now, &self.policy.zone);
-        matches!(self.settings.schedule.as_ref().map(due), Some(Due::Now(_)))
+        matches!(self.policy.send_schedule(self.wanted, &self.target.name).map(due), Some(Due::Now(_)))
     }
 
     /// The snapshot that is sent: the one that the run takes, or the newest there is, unless the target has it.

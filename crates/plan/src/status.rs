@@ -103,7 +103,7 @@ fn stand(
             let known = remembered.get(&(target.clone(), wanted.name.clone()));
             (known.map(|(newest, _)| *newest), known.map(|(_, seen)| *seen))
         });
-        let is_stale = newest.is_some_and(|newest| is_stale(policy, target, newest, now));
+        let is_stale = newest.is_some_and(|newest| is_stale(policy, wanted, target, newest, now));
         OfTarget { target: target.clone(), newest, seen, is_stale }
     };
     let theirs = seen.snapshots.iter().filter(|s| s.foreign && s.read_only).map(|s| s.name.taken());
@@ -120,9 +120,8 @@ fn stand(
 }
 
 /// Whether a copy is too old.
-fn is_stale(policy: &Policy, target: &TargetName, newest: Timestamp, now: Timestamp) -> bool {
-    let of_archive = || policy.targets.get(target).and_then(|target| target.schedule.as_ref());
-    let schedule = policy.replicas.get(target).map_or_else(of_archive, |replica| replica.schedule.as_ref());
+fn is_stale(policy: &Policy, wanted: &SubvolumePolicy, target: &TargetName, newest: Timestamp, now: Timestamp) -> bool {
+    let schedule = policy.send_schedule(wanted, target);
     let is_old = now.duration_since(newest) > SignedDuration::from_hours(STALE_DAYS * 24);
     is_old && schedule.is_none_or(|calendar| is_missed(policy, calendar, newest, now))
 }

@@ -38,9 +38,13 @@ pub fn upcoming(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Nex
             snapshots.entry(at).or_default().push(wanted.name.clone());
         }
     }
-    let used = |name: &TargetName| policy.subvolumes.iter().any(|subvolume| subvolume.targets.contains(name));
-    let sends = policy.targets.iter().filter(|(name, _)| used(name)).filter_map(|(name, settings)| {
-        let at = settings.schedule.as_ref()?.next(now, &policy.zone)?;
+    let next_send = |name: &TargetName| {
+        let used = policy.subvolumes.iter().filter(|subvolume| subvolume.targets.contains(name));
+        let schedules = used.filter_map(|subvolume| policy.send_schedule(subvolume, name));
+        schedules.filter_map(|calendar| calendar.next(now, &policy.zone)).min()
+    };
+    let sends = policy.targets.keys().filter_map(|name| {
+        let at = next_send(name)?;
         Some(Next { at, what: Work::Send(name.clone()) })
     });
     let snapshots = snapshots.into_iter().map(|(at, names)| Next { at, what: Work::Snapshot(names) });

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    archive, around, bench, completions, diff, doctor, forget_path, gc, import, init, list, man, prune, render,
-    replicate, restore, rollback, run, snapshot, ssh_serve, status, undo, verify,
+    archive, around, bench, completions, detect, diff, doctor, forget_path, gc, import, init, list, man, plan, prune,
+    render, replicate, restore, rollback, run, simulate, snapshot, ssh_serve, status, undo, verify,
 };
 use crate::config;
 use crate::context::Context;
@@ -35,8 +35,14 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show what there is: disks, pools, subvolumes and who uses them
+    Detect(detect::Args),
     /// Write a configuration for this machine
     Init(init::Args),
+    /// Show what is best for this host, and why
+    Plan(plan::Args),
+    /// Live the strategy through in virtual time
+    Simulate(simulate::Args),
     /// Do what is due: snapshots, streams to targets, and what retention lets go
     Run(run::Args),
     /// Take snapshots now
@@ -98,7 +104,10 @@ impl Command {
     /// When it could not be done; partial failures are exit codes.
     pub fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Detect(args) => detect::run(args, context),
             Self::Init(args) => init::run(args, context),
+            Self::Plan(args) => plan::run(args, context),
+            Self::Simulate(args) => simulate::run(args, context),
             Self::Run(args) => run::run(args, context),
             Self::Snapshot(args) => snapshot::run(args, context),
             Self::Prune(args) => prune::run(args, context),

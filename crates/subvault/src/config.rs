@@ -10,14 +10,18 @@ mod group;
 mod hook;
 mod host;
 mod keep;
+#[cfg(test)]
+mod mistakes;
 mod replicas;
 mod resolve;
 mod s3;
 mod schedule;
 mod space;
 pub mod starter;
+mod strategy;
 mod subvolume;
 mod target;
+mod word;
 
 use std::path::Path;
 
@@ -27,6 +31,7 @@ use toml::Spanned;
 pub use self::credentials::read as read_credentials;
 pub use self::error::ConfigError;
 pub use self::resolve::{own_name, resolve};
+pub use self::strategy::said;
 pub use self::subvolume::SNAPSHOTS;
 
 /// Where the configuration is, unless said otherwise.
@@ -141,6 +146,58 @@ mod tests {
         let document = parse("example".to_owned(), example.to_owned()).unwrap();
         let setup = resolve(&document).unwrap();
         assert_eq!((setup.subvolumes.len(), setup.targets.len()), (1, 1));
+    }
+
+    #[test]
+    fn the_examples_are_right_one_for_each_kind_of_host() {
+        use subvault_model::facts::Facts;
+        use subvault_plan::strategy::assemble::strategy;
+
+        let mut profiles = Vec::new();
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|ending| ending != "toml") {
+                continue;
+            }
+            let document = load(&path).unwrap();
+            let setup = resolve(&document).unwrap();
+            let said = said(&document);
+            let profile = said.profile.unwrap();
+            assert_eq!(path.file_stem().unwrap().to_str(), Some(profile.word()));
+            let decided = strategy(&Facts::default(), &said);
+            // What a run does is what the plan shows.
+            for (policy, decided) in setup.policy.subvolumes.iter().zip(&decided.subvolumes) {
+                assert_eq!(policy.name, decided.name);
+                assert_eq!(
+                    policy.schedule.as_ref().map(ToString::to_string),
+                    decided.snapshots.value,
+                    "{}",
+                    policy.name
+                );
+                if let Some(keep) = &decided.keep {
+                    assert_eq!(policy.keep, keep.value, "{}", policy.name);
+                }
+                for target in policy.targets.iter().chain(&policy.replicas) {
+                    let of_target = said.targets.iter().find(|t| t.name == *target).unwrap();
+                    let expected = of_target.schedule.clone().unwrap_or_else(|| decided.sends.value.clone());
+                    let scheduled = setup.policy.send_schedule(policy, target).map(ToString::to_string);
+                    assert_eq!(scheduled, expected, "{} to {target}", policy.name);
+                }
+            }
+            profiles.push(profile.word());
+        }
+        profiles.sort_unstable();
+        let expected = [
+            "dual-boot-desktop",
+            "dual-nvme-laptop",
+            "impermanent-server",
+            "production-vps",
+            "proxmox-host",
+            "single-nvme-laptop",
+            "staging-vps",
+            "utility-vps",
+        ];
+        assert_eq!(profiles, expected);
     }
 
     #[test]

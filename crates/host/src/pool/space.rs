@@ -61,6 +61,22 @@ impl Profile {
         BITS.iter().find(|(bit, _)| flags & bit != 0).map_or(Self::Single, |(_, profile)| *profile)
     }
 
+    /// What Btrfs calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Raid0 => "raid0",
+            Self::Dup => "dup",
+            Self::Raid1 => "raid1",
+            Self::Raid1c3 => "raid1c3",
+            Self::Raid1c4 => "raid1c4",
+            Self::Raid10 => "raid10",
+            Self::Raid5 => "raid5",
+            Self::Raid6 => "raid6",
+        }
+    }
+
     /// How many copies there are, each on a device of its own, but for `Dup`.
     fn copies(self) -> u64 {
         match self {

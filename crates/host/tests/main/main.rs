@@ -5,6 +5,7 @@
 mod changes;
 mod churn;
 mod digests;
+mod facts;
 mod hostile;
 mod locks;
 mod oracle;

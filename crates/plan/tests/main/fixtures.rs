@@ -161,6 +161,7 @@ pub(crate) fn policy(targets: &[&str], keep: u32) -> Policy {
             schedule: calendar("hourly"),
             targets: targets.iter().map(|t| target(t)).collect(),
             replicas: Vec::new(),
+            sends: BTreeMap::new(),
             ships_foreign: false,
             keep: newest(keep),
         }],

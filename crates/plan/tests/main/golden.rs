@@ -11,7 +11,7 @@ use subvault_plan::run::plan;
 use crate::fixtures::{archive, at, chain, day, full_name, home, observed, policy, snap, unfinished};
 
 #[expect(clippy::disallowed_methods, reason = "the planner does no I/O, its golden files lie on a disk")]
-fn compare(file: &str, found: &str) {
+pub(crate) fn compare(file: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/main/golden").join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, found).unwrap();

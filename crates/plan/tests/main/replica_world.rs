@@ -75,6 +75,7 @@ fn policy() -> Policy {
         targets: Vec::new(),
         replicas: TARGETS.iter().map(|t| target(t)).collect(),
         schedule: None,
+        sends: BTreeMap::new(),
         ships_foreign: false,
         keep: newest(9),
     };

@@ -141,6 +141,7 @@ impl World {
             targets: targets.iter().map(|t| target(t)).collect(),
             replicas: Vec::new(),
             schedule: calendar("hourly"),
+            sends: BTreeMap::new(),
             ships_foreign: true,
             keep: newest(keep),
         });

@@ -24,6 +24,22 @@ pub enum Provider {
     Generic,
 }
 
+impl Provider {
+    /// As the configuration writes it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::BackblazeB2 => "backblaze-b2",
+            Self::Wasabi => "wasabi",
+            Self::IdriveE2 => "idrive-e2",
+            Self::Hetzner => "hetzner",
+            Self::CephRgw => "ceph-rgw",
+            Self::Generic => "generic",
+        }
+    }
+}
+
 /// The checksum that is sent beside the body.
 ///
 /// The signature covers the SHA-256 of the body in any case, because bodies are sent from memory.

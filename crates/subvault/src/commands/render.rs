@@ -2,7 +2,7 @@
 //!
 //! It writes below a directory and starts nothing. A file that somebody changed and marked as theirs is left alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
@@ -224,9 +224,16 @@ fn network(setup: &Setup) -> bool {
 /// Every calendar event that a run would find something due by.
 fn wake(setup: &Setup) -> Vec<Calendar> {
     let snapshots = setup.policy.subvolumes.iter().filter_map(|subvolume| subvolume.schedule.clone());
-    let sends = setup.policy.targets.values().filter_map(|target| target.schedule.clone());
-    let copies = setup.policy.replicas.values().filter_map(|replica| replica.schedule.clone());
-    snapshots.chain(sends).chain(copies).collect()
+    let policy = &setup.policy;
+    let of_pair = |subvolume, target| policy.send_schedule(subvolume, target).cloned();
+    let sends = policy.subvolumes.iter().flat_map(|subvolume| {
+        let targets = subvolume.targets.iter().chain(&subvolume.replicas);
+        targets.filter_map(move |target| of_pair(subvolume, target))
+    });
+    // In the order of their words, each once: what several wait for wakes once.
+    let all: BTreeMap<String, Calendar> =
+        snapshots.chain(sends).map(|calendar| (calendar.to_string(), calendar)).collect();
+    all.into_values().collect()
 }
 
 /// The credentials that are named without a directory: the service manager reads them from beside the configuration.

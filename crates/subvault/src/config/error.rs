@@ -67,21 +67,50 @@ impl ConfigError {
     }
 }
 
-/// Words of our own for what the reader says of unknown keys: which was meant, and which there are.
+/// Words of our own for what the reader says, and what to write instead.
 fn explain(message: &str) -> (String, Option<String>) {
-    let Some(rest) = message.strip_prefix("unknown field `") else {
-        return (message.to_owned(), None);
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).filter(|word| !word.is_empty()).collect();
+    let (found, known) = quoted.split_first().map_or(("", &[][..]), |(found, known)| (*found, known));
+    if message.starts_with("unknown field `") {
+        let hint = nearest(found, known).unwrap_or_else(|| format!("the keys here are {}", known.join(", ")));
+        return (format!("unknown key `{found}`"), Some(hint));
+    }
+    if message.starts_with("unknown variant `") {
+        let hint = nearest(found, known).unwrap_or_else(|| format!("there are {}", known.join(", ")));
+        return (format!("`{found}` is none of the words that can stand here"), Some(hint));
+    }
+    if message.starts_with("missing field `") {
+        return (
+            format!("`{found}` is missing"),
+            Some(format!("add a line `{found} = …`; docs/configuration.md has all keys")),
+        );
+    }
+    (message.to_owned(), general_hint(message))
+}
+
+/// The word that was probably meant.
+fn nearest(unknown: &str, known: &[&str]) -> Option<String> {
+    let distance = |word: &&&str| strsim::damerau_levenshtein(word, unknown);
+    let near = known.iter().min_by_key(distance).filter(|word| distance(word) <= 1 + unknown.len() / 3);
+    near.map(|word| format!("did you mean `{word}`?"))
+}
+
+/// What to do about the reader's other complaints. Those that say it themselves need nothing more.
+fn general_hint(message: &str) -> Option<String> {
+    const SYNTAX: &str = "the file is TOML: lines such as `key = \"text\"` below heads such as `[host]`";
+    const OURS: [&str; 7] =
+        ["write for example", "say \"", "say a ", "there are ", "use 1 to 64", "looks like", "a uuid"];
+    let hint = match message {
+        m if m.contains("expected a string") || m.contains("must be quoted") => "put it in quotes: \"…\"",
+        m if m.contains("nonzero") => "write a whole number from 1 on",
+        m if m.starts_with("invalid value: integer") => "write a whole number from 0 on",
+        m if m.starts_with("duplicate key") => "leave one of the two lines out",
+        m if m.starts_with("invalid type") => "docs/configuration.md says what is meant",
+        m if m.ends_with("is not a uuid") => "`lsblk -o NAME,LABEL,UUID` shows it",
+        m if OURS.iter().any(|said| m.contains(said)) => return None,
+        _ => SYNTAX,
     };
-    let mut quoted = rest.split('`').step_by(2);
-    let unknown = quoted.next().unwrap_or_default();
-    let known: Vec<&str> = quoted.filter(|word| !word.is_empty()).collect();
-    let nearest = known.iter().min_by_key(|word| strsim::damerau_levenshtein(word, unknown));
-    let close = nearest.filter(|word| strsim::damerau_levenshtein(word, unknown) <= 1 + unknown.len() / 3);
-    let hint = match close {
-        Some(word) => format!("did you mean `{word}`?"),
-        None => format!("the keys here are {}", known.join(", ")),
-    };
-    (format!("unknown key `{unknown}`"), Some(hint))
+    Some(hint.to_owned())
 }
 
 impl Place {

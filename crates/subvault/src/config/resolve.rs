@@ -2,6 +2,7 @@
 //!
 //! Fails closed: a target without usable recipients is an error unless `encryption = "off"` is written in so many words.
 
+mod by_profile;
 mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,20 +21,23 @@ use subvault_jobs::setup::{
 use subvault_model::bytesize::ByteSize;
 use subvault_model::names::{HostName, TargetName};
 use subvault_plan::calendar::Calendar;
+use subvault_plan::keep::Keep;
 use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
 use subvault_plan::sizes::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, lanes, part_bytes};
 use subvault_plan::space::Limits;
 use subvault_store::{Key, S3Settings};
 use toml::Spanned;
 
+use self::by_profile::Usual;
 use super::error::ConfigError;
 use super::s3::S3;
+use super::schedule::When;
 use super::subvolume::{Foreign, Nested, SNAPSHOTS, Subvolume};
 use super::target::{CompressionWord, EncryptionWord, ProtocolWord, Target};
 use super::{Document, credentials, host, keep};
 
 /// The size of chunks, unless said otherwise: large enough that a bucket's price per request does not matter.
-const CHUNK_BYTES: ByteSize = ByteSize::gib(200);
+pub(super) const CHUNK_BYTES: ByteSize = ByteSize::gib(200);
 
 /// Checks a configuration and fills it in.
 ///
@@ -67,10 +71,12 @@ pub fn resolve(document: &Document) -> Result<Setup, ConfigError> {
 
 /// When a pool is short of space.
 fn limits(document: &Document) -> Result<Limits, ConfigError> {
-    match document.config.space.wrong() {
-        Some(what) => Err(ConfigError::general(what).with_hint("say both `yellow` and `red`, the red one lower")),
-        None => Ok(document.config.space.limits()),
-    }
+    let space = &document.config.space;
+    let (Some(what), Some(place)) = (space.wrong(), space.red.as_ref().or(space.yellow.as_ref())) else {
+        return Ok(space.limits());
+    };
+    let hint = "say both `yellow` and `red`, the red one lower";
+    Err(ConfigError::at(&document.path, &document.text, place.span(), what).with_hint(hint))
 }
 
 pub(super) struct Resolver<'a> {
@@ -110,18 +116,21 @@ impl Resolver<'_> {
         let known: Vec<TargetName> = self.document.config.targets.iter().map(|t| t.get_ref().name.clone()).collect();
         let (mut setups, mut policies) = (Vec::new(), Vec::new());
         let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
-        let keep = self.document.config.keep.over(&keep::usual());
         for spanned in &self.document.config.subvolumes {
             let written = spanned.get_ref();
             if !names.insert(written.name.clone()) {
-                return Err(self.at(spanned, format!("a second subvolume is called `{}`", written.name)));
+                let what = format!("a second subvolume is called `{}`", written.name);
+                return Err(self
+                    .at(spanned, what)
+                    .with_hint("give it another name: it is in the names of its snapshots"));
             }
             if !written.path.is_absolute() {
                 let what = format!("the path of `{}` must begin with /", written.name);
-                return Err(self.at(spanned, what));
+                return Err(self.at(spanned, what).with_hint("write it from the root on, such as `/home`"));
             }
             if !paths.insert(written.path.clone()) {
-                return Err(self.at(spanned, format!("{} is listed twice", written.path.display())));
+                let what = format!("{} is listed twice", written.path.display());
+                return Err(self.at(spanned, what).with_hint("leave one of the two tables out"));
             }
             let targets = match &written.targets {
                 None => known.clone(),
@@ -145,25 +154,43 @@ impl Resolver<'_> {
                 let mut written = self.document.config.targets.iter().map(Spanned::get_ref);
                 written.any(|target| target.name == *name && target.btrfs.is_some())
             };
-            let (replicas, targets) = targets.into_iter().partition(is_replica);
+            let (replicas, targets): (Vec<_>, Vec<_>) = targets.into_iter().partition(is_replica);
+            let usual = self.usual_of(written);
             policies.push(SubvolumePolicy {
                 name: written.name.clone(),
-                schedule: self.snapshot_schedule(written),
+                schedule: self.snapshot_schedule(written, usual.as_ref()),
+                sends: self.send_schedules(written, targets.iter().chain(&replicas), usual.as_ref()),
                 targets,
                 replicas,
                 ships_foreign: written.foreign == Foreign::Ship,
-                keep: written.keep.over(&keep),
+                keep: self.keep_of(written, usual.as_ref()),
             });
         }
         Ok((setups, policies))
     }
 
-    /// When its snapshots are taken: as it says itself, or its group, or the configuration as a whole.
-    fn snapshot_schedule(&self, written: &Subvolume) -> Option<Calendar> {
+    /// When its snapshots are taken: as it says itself, or its group, or the configuration as a whole, or as is usual for it.
+    fn snapshot_schedule(&self, written: &Subvolume, usual: Option<&Usual>) -> Option<Calendar> {
+        match (self.said_snapshot(written), usual) {
+            (Some(when), _) => when.0,
+            (None, Some(usual)) => usual.snapshots.clone(),
+            (None, None) => self.document.config.schedule.snapshots(),
+        }
+    }
+
+    /// When its snapshots are taken as far as that is written: for itself, its group, or for all.
+    pub(super) fn said_snapshot(&self, written: &Subvolume) -> Option<When> {
         let groups = self.document.config.groups.iter().map(Spanned::get_ref);
-        let of_group = groups.filter(|g| g.subvolumes.iter().any(|s| *s.get_ref() == written.name));
-        let said = written.snapshot.clone().or_else(|| of_group.into_iter().find_map(|group| group.snapshot.clone()));
-        said.map_or_else(|| self.document.config.schedule.snapshots(), |when| when.0)
+        let mut of_group = groups.filter(|g| g.subvolumes.iter().any(|s| *s.get_ref() == written.name));
+        let said = written.snapshot.clone().or_else(|| of_group.find_map(|group| group.snapshot.clone()));
+        said.or_else(|| self.document.config.schedule.snapshot.clone())
+    }
+
+    /// Which of its snapshots stay.
+    pub(super) fn keep_of(&self, written: &Subvolume, usual: Option<&Usual>) -> Keep {
+        let of_profile = usual.and_then(|usual| usual.keep.clone());
+        let below = self.document.config.keep.over(&of_profile.unwrap_or_else(keep::usual));
+        written.keep.over(&below)
     }
 
     fn chosen(&self, chosen: &[Spanned<TargetName>], known: &[TargetName]) -> Result<Vec<TargetName>, ConfigError> {
@@ -210,15 +237,20 @@ impl Resolver<'_> {
         let location = match (&written.directory, &written.s3) {
             (Some(directory), None) if directory.is_absolute() => Location::Directory(directory.clone()),
             (Some(_), None) => return Err(self.at(spanned, "the directory of a target must begin with /")),
+            (None, Some(bucket)) if bucket.credentials_file.is_some() && bucket.credentials_command.is_some() => {
+                let what = format!("`{}` has a credentials_file and a credentials_command", written.name);
+                return Err(self.at(spanned, what).with_hint("leave one of the two lines out"));
+            }
             (None, Some(bucket)) => {
                 let (settings, found) = self.bucket(&written.name, bucket, state)?;
                 unusable = found;
                 Location::S3(Box::new(settings))
             }
             _ => {
-                return Err(
-                    self.at(spanned, format!("target `{}` needs one of `directory`, `s3` and `btrfs`", written.name))
-                );
+                let what = format!("target `{}` needs one of `directory`, `s3` and `btrfs`", written.name);
+                let hint =
+                    "say where it is, once: `directory = \"…\"`, or a table [target.s3] or [target.btrfs] below it";
+                return Err(self.at(spanned, what).with_hint(hint));
             }
         };
         let chunk_bytes = match &written.chunk_size {
@@ -261,7 +293,8 @@ impl Resolver<'_> {
         match (written.encryption, written.recipients.as_slice()) {
             (Some(EncryptionWord::Off), []) => Ok(Vec::new()),
             (Some(EncryptionWord::Off), [first, ..]) => {
-                Err(self.at(first, "encryption is \"off\" and there are recipients: which is meant?"))
+                let what = "encryption is \"off\" and there are recipients: which is meant?";
+                Err(self.at(first, what).with_hint("leave one of the two lines out"))
             }
             (None, []) => Err(self
                 .at(spanned, format!("target `{}` has no recipients, so nothing could be encrypted", written.name))
@@ -296,10 +329,6 @@ impl Resolver<'_> {
         settings.connect_timeout_secs = written.connect_timeout_seconds.unwrap_or(settings.connect_timeout_secs);
         settings.read_timeout_secs = written.read_timeout_seconds.unwrap_or(settings.read_timeout_secs);
         settings.capabilities = crate::capabilities::recorded(state, target, &settings);
-        if written.credentials_file.is_some() && written.credentials_command.is_some() {
-            let what = "credentials_file and credentials_command are both given; say which one";
-            return Err(ConfigError::general(what));
-        }
         let read = credentials::read(written.credentials_file.as_deref(), written.credentials_command.as_deref());
         // Another target must not suffer from this.
         let unusable = match read {

@@ -1,5 +1,6 @@
 //! `[schedule]` and the words of calendars: when `subvault run` does what.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use subvault_plan::calendar::Calendar;
@@ -45,5 +46,9 @@ fn usual(word: &str) -> Option<Calendar> {
 }
 
 fn calendar(text: &str) -> Result<Calendar, String> {
-    Calendar::parse(text, &|name| TimeZone::get(name).ok()).map_err(|error| error.to_string())
+    let found = Calendar::parse(text, &|name| TimeZone::get(name).ok()).map_err(|error| error.to_string())?;
+    match found.next(Timestamp::UNIX_EPOCH, &TimeZone::UTC) {
+        Some(_) => Ok(found),
+        None => Err(format!("`{text}` never comes; write for example `hourly`, `Sun 03:00` or `*-*-01 04:00`")),
+    }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 use subvault_model::bytesize::ByteSize;
 use subvault_plan::space::{Limits, Line};
+use toml::Spanned;
 
 use super::keep::Keep;
 
@@ -13,11 +14,25 @@ use super::keep::Keep;
 #[serde(deny_unknown_fields)]
 pub struct Space {
     /// Below it, snapshots that are taken often go earlier.
-    pub yellow: Option<Below>,
+    pub yellow: Option<Spanned<Below>>,
     /// Below it, all but the floor go.
-    pub red: Option<Below>,
+    pub red: Option<Spanned<Below>>,
     /// What stays however short space is.
     pub keep: Option<Keep>,
+    /// How much room snapshots may take, as a share of the data.
+    pub overhead: Option<Share>,
+}
+
+/// `"15 %"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share(pub u8);
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let percent = text.strip_suffix('%').and_then(|number| number.trim().parse().ok()).filter(|p| *p <= 100);
+        percent.map(Self).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no share: say \"15 %\"")))
+    }
 }
 
 /// `"15 %"` or `"20 GiB"`.
@@ -63,8 +78,8 @@ impl Space {
     /// The lines.
     pub fn limits(&self) -> Limits {
         Limits {
-            yellow: self.yellow.map_or(Line::Percent(15), |below| below.0),
-            red: self.red.map_or(Line::Percent(5), |below| below.0),
+            yellow: self.yellow.as_ref().map_or(Line::Percent(15), |below| below.get_ref().0),
+            red: self.red.as_ref().map_or(Line::Percent(5), |below| below.get_ref().0),
         }
     }
 }

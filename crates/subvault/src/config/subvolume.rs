@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use subvault_model::names::{HookName, SubvolumeName, TargetName};
+use subvault_plan::strategy::tier::Tier;
+use subvault_plan::strategy::workload::Workload;
 use toml::Spanned;
 
 use super::keep::Keep;
 use super::schedule::When;
+use super::word::Word;
 
 /// A subvolume.
 #[derive(Debug, Deserialize)]
@@ -19,8 +22,14 @@ pub struct Subvolume {
     pub path: PathBuf,
     /// Where its snapshots are; `.subvault` inside of it if not said.
     pub snapshots: Option<PathBuf>,
+    /// How much it matters.
+    pub tier: Option<Word<Tier>>,
+    /// What it is used for.
+    pub workload: Option<Word<Workload>>,
     /// When its snapshots are taken.
     pub snapshot: Option<When>,
+    /// When it is sent to its targets.
+    pub send: Option<When>,
     /// Which of its snapshots stay.
     #[serde(default)]
     pub keep: Keep,

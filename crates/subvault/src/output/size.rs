@@ -12,6 +12,22 @@ pub fn size(size: ByteSize) -> String {
     size.to_string()
 }
 
+/// `536 GB (499.2 GiB)`: as makers and providers count, and as the system does.
+#[must_use]
+pub fn both(size: ByteSize) -> String {
+    let units = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
+    let Some((unit, factor)) = units.into_iter().find(|(_, factor)| size.get() >= *factor) else {
+        return size.to_string();
+    };
+    if size.get().is_multiple_of(factor) {
+        return format!("{} {unit} ({size})", size.get() / factor);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
+    let value = size.get() as f64 / factor as f64;
+    let decimal = if value < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") };
+    format!("{decimal} {unit} ({size})")
+}
+
 /// `12.3 s`, `4 min 05 s`, `2 h 07 min`.
 #[must_use]
 pub fn seconds(seconds: f64) -> String {
@@ -50,4 +66,22 @@ pub fn ratio(stream: ByteSize, stored: ByteSize) -> String {
 #[must_use]
 pub fn moment(at: Timestamp) -> String {
     at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_told_in_both_countings() {
+        for (bytes, text) in [
+            (536_000_000_000, "536 GB (499.2 GiB)"),
+            (458 << 30, "491.8 GB (458 GiB)"),
+            (2_000_398_934_016, "2.00 TB (1.82 TiB)"),
+            (1_500, "1.50 kB (1.46 KiB)"),
+            (512, "512 B"),
+        ] {
+            assert_eq!(both(ByteSize::bytes(bytes)), text);
+        }
+    }
 }

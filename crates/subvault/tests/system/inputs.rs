@@ -39,7 +39,7 @@ fn mistakes_in_the_configuration_are_shown_where_they_are() {
         (
             config(&world, "colour = 1", "", off),
             "error: DIR/subvault.toml:4:1: unknown key `colour`\n   |\n 4 | colour = 1\n   | ^^^^^^\n  \
-            → the keys here are name, state, time_zone\n",
+            → the keys here are name, profile, mode, state, time_zone\n",
         ),
         (
             config(&world, "", "targets = [\"disc\"]", off),
@@ -54,7 +54,7 @@ fn mistakes_in_the_configuration_are_shown_where_they_are() {
         (
             config(&world, "", "", "encryption = \"off\"\nrecipients = [\"age1x\"]"),
             "error: DIR/subvault.toml:15:15: encryption is \"off\" and there are recipients: which is meant?\n    |\n \
-            15 | recipients = [\"age1x\"]\n    |               ^^^^^^^\n",
+            15 | recipients = [\"age1x\"]\n    |               ^^^^^^^\n  → leave one of the two lines out\n",
         ),
         (
             config(&world, "", "", "encryption = \"off\"\nchunk_size = \"1 MiB\""),
@@ -69,7 +69,7 @@ fn mistakes_in_the_configuration_are_shown_where_they_are() {
         (
             config(&world, "", "", off).replace(&format!("{:?}", world.home()), "\"home\""),
             "error: DIR/subvault.toml:6:1: the path of `home` must begin with /\n   |\n 6 | [[subvolume]]\n   \
-            | ^^^^^^^^^^^^^\n",
+            | ^^^^^^^^^^^^^\n  → write it from the root on, such as `/home`\n",
         ),
         (
             config(&world, "", "", "recipients = [\"age1x\"]"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::detect::of_pool;
 use crate::oracle::{Described, describe};
 use crate::world::{World, contents, next_second, proved, text};
 
@@ -57,6 +58,9 @@ fn answers_have_the_keys_that_scripts_rely_on() {
     let forget = ["forget-path", "home:file", "--live", "--rebase", "all"];
     note("forget-path --dry-run", answered(&world, &[&forget[..], &["--dry-run"]].concat(), 0));
     note("forget-path", answered(&world, &[&forget[..], &["--yes"]].concat(), 0));
+    let report = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/tests/main/facter/desktop.json");
+    note("detect --facter", answered(&world, &["detect", "--facter", report], 0));
+    note("detect, of a pool", keys(&of_pool(&world.run(&["detect", "--json"]).expect(0).json(), &world.pool.path())));
     let refused = world.run(&[&restore[..], &["--json"]].concat()).expect(3);
     assert_eq!(refused.out, "");
     note("an error", keys(&serde_json::from_str(&refused.err).unwrap()));
@@ -95,6 +99,7 @@ fn a_dry_run_changes_nothing() {
     nothing_changes(&["restore", "home", "--from", "disk", "--dry-run", "--to", text(&to), "-i", text(&key)]);
     nothing_changes(&["init", "--dry-run"]);
     nothing_changes(&["list"]);
+    nothing_changes(&["detect"]);
     nothing_changes(&["verify", "--all"]);
     proved(&format!("{tried} dry runs and reading verbs changed no byte of pool, store and state"));
 }

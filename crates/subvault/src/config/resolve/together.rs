@@ -64,7 +64,9 @@ impl Resolver<'_> {
         let name = member.get_ref();
         let found = self.document.config.subvolumes.iter().find(|s| s.get_ref().name == *name);
         let Some(found) = found else {
-            return Err(self.at(member, format!("there is no subvolume `{name}`")));
+            let known = self.document.config.subvolumes.iter().map(|s| s.get_ref().name.to_string());
+            let hint = format!("there are {}", known.collect::<Vec<_>>().join(", "));
+            return Err(self.at(member, format!("there is no subvolume `{name}`")).with_hint(hint));
         };
         if let Some(other) = groups.iter().find(|group| group.members.contains(name)) {
             return Err(self.at(member, format!("`{name}` is in the group `{}` already", other.name)));
@@ -96,7 +98,11 @@ impl Resolver<'_> {
             .iter()
             .map(|name| {
                 let found = known.iter().find(|hook| hook.get_ref().name == *name.get_ref());
-                let found = found.ok_or_else(|| self.at(name, format!("there is no hook `{}`", name.get_ref())))?;
+                let unknown = || {
+                    let error = self.at(name, format!("there is no hook `{}`", name.get_ref()));
+                    error.with_hint("add a table [[hook]] of that name, or leave it out here")
+                };
+                let found = found.ok_or_else(unknown)?;
                 let on_failure = match found.get_ref().on_failure {
                     hook::Failure::Skip => OnFailure::Skip,
                     hook::Failure::Continue => OnFailure::Continue,

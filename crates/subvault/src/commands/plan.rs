@@ -1,0 +1,78 @@
+//! `subvault plan`: what is best for this host, and why. Reads, decides and shows; changes nothing.
+
+mod why;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use subvault_host::{clock, facts};
+use subvault_plan::strategy::Strategy;
+use subvault_plan::strategy::assemble::strategy;
+
+use super::detect::of_report;
+use crate::config;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// What it takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  subvault plan                        the strategy for this host
+  subvault plan --why home             every choice about `home`, with its reason
+  subvault plan --why sending.start    one choice
+  subvault plan --facter report.json   for a host that only a report of nixos-facter describes")]
+pub struct Args {
+    /// Take what is known of the host from a report of nixos-facter
+    #[arg(long, value_name = "FILE")]
+    pub facter: Option<PathBuf>,
+    /// Give the reasons for one part of it: a subvolume, a target, `sending`, `profile` …
+    #[arg(long, value_name = "WHAT")]
+    why: Option<String>,
+}
+
+/// Shows the strategy.
+///
+/// # Errors
+/// When the configuration or the report cannot be used.
+pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let Decided { strategy, .. } = decide(args.facter.as_deref(), context)?;
+    match &args.why {
+        None => context.answer(&strategy, || words::describe(&strategy))?,
+        Some(what) => {
+            let reasons = why::why(&strategy, what)?;
+            context.answer(&reasons, || why::describe(&reasons))?;
+        }
+    }
+    Ok(Exit::Good)
+}
+
+/// What was decided for a host.
+pub struct Decided {
+    /// What was decided.
+    pub strategy: Strategy,
+    /// Where the clock on the wall is.
+    pub zone: TimeZone,
+}
+
+/// Decides the strategy for this host, or for the one of a report.
+///
+/// # Errors
+/// When the configuration or the report cannot be used.
+pub fn decide(facter: Option<&Path>, context: &Context) -> Result<Decided, Failure> {
+    let said = match config::load(&context.config) {
+        Ok(document) => config::said(&document),
+        // Without a configuration everything is chosen; one that was named has to be there.
+        Err(_) if context.config == Path::new(config::PATH) && !context.config.exists() => {
+            config::said(&config::parse(String::new(), String::new())?)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let found = match facter {
+        Some(report) => of_report(report)?,
+        None => facts::look(clock::now()),
+    };
+    Ok(Decided { strategy: strategy(&found.facts, &said), zone: said.wall.zone().clone() })
+}

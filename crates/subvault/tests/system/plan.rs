@@ -1,0 +1,38 @@
+//! The strategy for a real pool: decided, explained, lived through, and followed by runs.
+
+use std::fs;
+
+use crate::world::{World, proved, text};
+
+fn with_profile(world: &World, profile: &str) {
+    let config = fs::read_to_string(world.config()).unwrap();
+    let config = config.replacen("[host]\n", &format!("[host]\nprofile = \"{profile}\"\ntime_zone = \"UTC\"\n"), 1);
+    fs::write(world.config(), config).unwrap();
+}
+
+#[test]
+fn a_plan_is_explained_and_runs_follow_it() {
+    let world = World::new(128);
+    world.configure(&world.directory_target("disk", "encryption = \"off\""));
+    with_profile(&world, "staging-vps");
+    let plan = world.run(&["plan", "--json"]).expect(0).json();
+    assert_eq!(plan["profile"]["value"], "staging-vps");
+    let subvolumes = plan["subvolumes"].as_array().unwrap();
+    let home = subvolumes.iter().find(|subvolume| subvolume["name"] == "home").unwrap();
+    assert_eq!((&home["workload"]["value"], &home["tier"]["value"]), (&"user".into(), &"critical".into()));
+    assert_eq!(home["snapshots"]["value"], "00/4:00");
+    world.run(&["plan"]).expect(0).says(&["staging-vps", "home", "critical", "4 hours", "the newest 3"]);
+    world.run(&["plan", "--why", "home.snapshots"]).expect(0).says(&["every 4 hours suffices to lose 4 hours at most"]);
+    world.run(&["plan", "--why", text(&world.home())]).expect(0).says(&["critical", "people's files"]);
+    world.run(&["plan", "--why", "nobody"]).expect(1).says(&["nothing in the strategy is called `nobody`", "home"]);
+    let lived = world.run(&["simulate", "--months", "2", "--json"]).expect(0).json();
+    assert_eq!(lived["months"].as_array().unwrap().len(), 2);
+    world.run(&["simulate", "--away", "nobody 3 weeks"]).expect(1).says(&["there is no target `nobody`"]);
+    world.run(&["simulate", "--off", "noon"]).expect(1).says(&["23:00-07:00"]);
+    // A run says when the next snapshot is due: as planned, at one of the four hours.
+    let ran = world.run(&["run", "--json"]).expect(0).json();
+    let next = ran["next"].as_array().unwrap().iter().find(|next| next["what"]["snapshot"].is_array()).unwrap();
+    let at: jiff::Timestamp = next["at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(at.as_second() % (4 * 60 * 60), 0, "{next}");
+    proved("a plan of a real pool: explained choice by choice, lived through for months, and followed by `run`");
+}
