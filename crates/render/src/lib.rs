@@ -6,5 +6,6 @@
 
 pub mod file;
 pub mod import;
+pub mod nix;
 pub mod systemd;
 mod toml_text;

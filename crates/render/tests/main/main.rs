@@ -4,5 +4,6 @@
 
 mod btrbk;
 mod golden;
+mod nix;
 mod snapper;
 mod systemd;

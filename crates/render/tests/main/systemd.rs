@@ -15,7 +15,7 @@ use crate::golden::compare;
 const POOL: &str = "5f0c5d63-7a7e-4f4b-9d0e-0c1a58a2f001";
 const CONTAINER: &str = "c1a58a2f-7a7e-4f4b-9d0e-5f0c5d630002";
 
-fn calendars(words: &[&str]) -> Vec<Calendar> {
+pub(crate) fn calendars(words: &[&str]) -> Vec<Calendar> {
     words.iter().map(|word| Calendar::parse(word, &|name| jiff::tz::TimeZone::get(name).ok()).unwrap()).collect()
 }
 
@@ -54,7 +54,7 @@ fn rich() -> Wanted {
     }
 }
 
-fn cases() -> Vec<(&'static str, Wanted)> {
+pub(crate) fn cases() -> Vec<(&'static str, Wanted)> {
     vec![("plain", plain()), ("rich", rich()), ("hooks", Wanted { hooks: true, ..rich() })]
 }
 

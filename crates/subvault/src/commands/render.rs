@@ -2,6 +2,8 @@
 //!
 //! It writes below a directory and starts nothing. A file that somebody changed and marked as theirs is left alone.
 
+mod nix;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -12,7 +14,7 @@ use serde::Serialize;
 use subvault_jobs::replica::attach::ReplicaPlace;
 use subvault_jobs::setup::{Location, ReplicaSetup, Setup};
 use subvault_plan::calendar::Calendar;
-use subvault_render::file::{MARK, RenderedFile};
+use subvault_render::file::RenderedFile;
 use subvault_render::systemd::{self, Disk, DiskIdentity, Wanted};
 
 use crate::config::{self, Document};
@@ -26,7 +28,8 @@ use crate::failure::Failure;
 Examples:
   subvault render systemd                    print the files
   subvault render systemd --to / && systemctl daemon-reload && systemctl enable --now subvault.timer
-  subvault render systemd --to / --dry-run   tell which files would change")]
+  subvault render systemd --to / --dry-run   tell which files would change
+  subvault render nix --profile server --disk main=/dev/sda --source 'git+https://example.org/subvault?dir=nix' --to /etc/nixos")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -36,6 +39,8 @@ pub struct Args {
 enum What {
     /// Units that start what is due, and the rules that start copies to disks which are plugged in
     Systemd(Systemd),
+    /// A flake for NixOS: the layout of the disks for a profile, and this configuration as options of the module
+    Nix(nix::Nix),
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,30 +86,68 @@ struct Placed {
 /// # Errors
 /// When nothing is ever due, or the files cannot be written.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let What::Systemd(args) = &args.what;
     let document = config::load(&context.config)?;
     let setup = config::resolve(&document)?;
+    match &args.what {
+        What::Systemd(args) => {
+            let files = units(args, context, &document, &setup)?;
+            hand_over(
+                context,
+                &Handed { files, base: Path::new("/"), next: after_units },
+                args.to.as_deref(),
+                args.dry_run,
+            )
+        }
+        What::Nix(args) => {
+            let files = nix::files(args, &document, &setup)?;
+            hand_over(
+                context,
+                &Handed { files, base: Path::new(""), next: nix::next },
+                args.to.as_deref(),
+                args.dry_run,
+            )
+        }
+    }
+}
+
+fn units(args: &Systemd, context: &Context, document: &Document, setup: &Setup) -> Result<Vec<RenderedFile>, Failure> {
     let program = match &args.program {
         Some(program) => program.clone(),
         None => std::env::current_exe()
             .map_err(|source| Failure::Write { what: "the path of this program".to_owned(), source })?,
     };
     let hint = "docs/systemd.md tells what is needed";
-    let files = systemd::render(&wanted(context, &document, &setup, program))
-        .map_err(|error| Failure::usage(error.to_string(), hint))?;
-    let Some(root) = &args.to else {
-        let placed = files.iter().map(|file| placed(Path::new("/"), file, None)).collect();
-        return answer(context, &Answer { written: false, files: placed }, printed(&files));
+    systemd::render(&wanted(context, document, setup, program)).map_err(|error| Failure::usage(error.to_string(), hint))
+}
+
+/// Files, and what is said with them.
+struct Handed<'a> {
+    files: Vec<RenderedFile>,
+    /// What their paths begin with where they are only printed.
+    base: &'a Path,
+    /// What to do once they are written.
+    next: fn(&[Placed]) -> String,
+}
+
+/// Prints the files, or writes those that are another.
+fn hand_over(context: &Context, handed: &Handed, to: Option<&Path>, dry_run: bool) -> Result<Exit, Failure> {
+    let files = &handed.files;
+    let Some(root) = to else {
+        let placed = files.iter().map(|file| placed(handed.base, file, None)).collect();
+        return answer(context, &Answer { written: false, files: placed }, printed(handed));
     };
     let fates = files.iter().map(|file| fate(root, file)).collect::<Result<Vec<_>, _>>()?;
-    if !args.dry_run {
+    if !dry_run {
         for (file, _) in files.iter().zip(&fates).filter(|(_, fate)| **fate != Fate::Same) {
             put(&root.join(&file.path), &file.text)?;
         }
     }
     let placed: Vec<Placed> = files.iter().zip(&fates).map(|(file, fate)| placed(root, file, Some(*fate))).collect();
-    let text = summary(&placed, args.dry_run);
-    answer(context, &Answer { written: !args.dry_run, files: placed }, text)
+    let mut text = summary(&placed, dry_run);
+    if !dry_run {
+        text.push_str(&(handed.next)(&placed));
+    }
+    answer(context, &Answer { written: !dry_run, files: placed }, text)
 }
 
 fn answer(context: &Context, answer: &Answer, text: String) -> Result<Exit, Failure> {
@@ -116,9 +159,9 @@ fn placed(root: &Path, file: &RenderedFile, fate: Option<Fate>) -> Placed {
     Placed { fate, path: root.join(&file.path).display().to_string(), text: file.text.clone() }
 }
 
-fn printed(files: &[RenderedFile]) -> String {
-    let one = |file: &RenderedFile| format!("# /{}\n{}", file.path.display(), file.text);
-    files.iter().map(one).collect::<Vec<_>>().join("\n")
+fn printed(handed: &Handed) -> String {
+    let one = |file: &RenderedFile| format!("# {}\n{}", handed.base.join(&file.path).display(), file.text);
+    handed.files.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 fn summary(files: &[Placed], dry_run: bool) -> String {
@@ -128,26 +171,28 @@ fn summary(files: &[Placed], dry_run: bool) -> String {
         (Some(Fate::New), true) => "would write",
         (Some(Fate::Changed), true) => "would change",
     };
-    let mut text: String = files.iter().map(|file| format!("{} {}\n", word(file.fate), file.path)).collect();
-    if !dry_run {
-        text.push_str("next: systemctl daemon-reload && systemctl enable --now subvault.timer");
-        let rules = files.iter().any(|file| file.path.ends_with(".rules"));
-        text.push_str(if rules { " && udevadm control --reload\n" } else { "\n" });
-    }
-    text
+    files.iter().map(|file| format!("{} {}\n", word(file.fate), file.path)).collect()
+}
+
+fn after_units(files: &[Placed]) -> String {
+    let rules = files.iter().any(|file| file.path.ends_with(".rules"));
+    let udev = if rules { " && udevadm control --reload" } else { "" };
+    format!("next: systemctl daemon-reload && systemctl enable --now subvault.timer{udev}\n")
 }
 
 /// What would become of it; one that somebody made their own is not touched, and told.
 fn fate(root: &Path, file: &RenderedFile) -> Result<Fate, Failure> {
     let path = root.join(&file.path);
+    // Every file begins with a line that says that it may be written anew.
+    let mark = file.text.split_inclusive('\n').next().unwrap_or_default();
     match fs::read(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Fate::New),
         Err(source) => Err(Failure::Write { what: path.display().to_string(), source }),
         Ok(there) if there == file.text.as_bytes() => Ok(Fate::Same),
-        Ok(there) if there.starts_with(MARK.as_bytes()) => Ok(Fate::Changed),
+        Ok(there) if there.starts_with(mark.as_bytes()) => Ok(Fate::Changed),
         Ok(_) => Err(Failure::usage(
             format!("{} was not written by subvault, or was changed", path.display()),
-            "move it away, or take over by hand what `subvault render systemd` prints",
+            "move it away, or take over by hand what is printed without --to",
         )),
     }
 }

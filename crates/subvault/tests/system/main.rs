@@ -25,6 +25,7 @@ mod lost;
 mod machine_tree;
 mod matrix;
 mod memory;
+mod nix;
 mod oracle;
 mod plan;
 mod readme;
