@@ -16,6 +16,8 @@ let
         schedule
         keep
         space
+        objectives
+        cost
         ;
     }
   );

@@ -63,6 +63,17 @@ in
       overhead = str;
       keep = "[keep]";
     };
+    "[objectives]" = {
+      lose_at_most = str;
+      back_within = str;
+      budget = str;
+      download = str;
+      upload = str;
+    };
+    # Of a provider: prices, classes by their names, and what is changed of those. Amounts are texts: `"0.05"`.
+    "[cost]" = {
+      prices = types.attrsOf (types.attrsOf types.anything);
+    };
     "[[subvolume]]" = {
       name = "name";
       inherit path;

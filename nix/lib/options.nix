@@ -75,6 +75,8 @@ in
   schedule = one "[schedule]";
   keep = one "[keep]";
   space = one "[space]";
+  objectives = one "[objectives]";
+  cost = one "[cost]";
   subvolume = many "[[subvolume]]";
   group = many "[[group]]";
   hook = many "[[hook]]";

@@ -25,6 +25,15 @@ impl Bandwidth {
         Self(bytes)
     }
 
+    /// So many millions of bits per second, never zero: none at all is one byte.
+    #[must_use]
+    pub const fn megabits_per_second(megabits: u32) -> Self {
+        match NonZeroU64::new(megabits as u64 * 125_000) {
+            Some(bytes) => Self(bytes),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+
     /// How long so many bytes take at this rate.
     #[must_use]
     pub fn time_for(self, size: ByteSize) -> Duration {

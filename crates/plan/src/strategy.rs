@@ -14,6 +14,7 @@ pub mod proof;
 pub mod sending;
 pub mod snapshots;
 pub mod storage;
+pub mod target_cost;
 pub mod tier;
 pub mod wall_clock;
 pub mod warning;
@@ -28,6 +29,7 @@ use subvault_model::names::{SubvolumeName, TargetName};
 
 use self::decision::Decision;
 use self::forecast::{Forecast, PoolForecast};
+use self::objectives::{Objectives, Solved};
 use self::profile::Profile;
 use self::proof::Proof;
 use self::sending::{Conditions, Method, Window};
@@ -36,6 +38,7 @@ use self::tier::{Promise, Tier};
 use self::wall_clock::WallClock;
 use self::warning::Warning;
 use self::workload::Workload;
+use crate::cost::table::Tables;
 use crate::keep::Keep;
 
 /// What the configuration says, as far as it is about the strategy.
@@ -51,6 +54,10 @@ pub struct Said {
     pub mode: Option<Mode>,
     /// How much room snapshots may take, in hundredths of the data; 15 if not said.
     pub overhead_percent_max: Option<u8>,
+    /// What its owner states, and how fast its network is.
+    pub objectives: Objectives,
+    /// What providers take.
+    pub tables: Tables,
     /// The subvolumes that it names; when there are none, all that are mounted are meant.
     pub subvolumes: Vec<SaidSubvolume>,
     /// The targets that it names.
@@ -144,6 +151,8 @@ pub struct Strategy {
     pub sending: SendingStrategy,
     /// What is sent where.
     pub targets: Vec<TargetStrategy>,
+    /// What does what the owner states; `None` where nothing is stated, nothing is sent, or its size is not known.
+    pub objectives: Option<Solved>,
     /// When it is proved that a restore would work.
     pub proofs: Vec<Proof>,
     /// Parameters of the kernel.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    archive, around, bench, completions, detect, diff, doctor, forget_path, gc, import, init, list, man, plan, prune,
-    render, replicate, restore, rollback, run, simulate, snapshot, ssh_serve, status, undo, verify,
+    archive, around, bench, completions, cost, detect, diff, doctor, forget_path, gc, import, init, list, man, plan,
+    prune, render, replicate, restore, rollback, run, simulate, snapshot, ssh_serve, status, undo, verify,
 };
 use crate::config;
 use crate::context::Context;
@@ -43,6 +43,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Live the strategy through in virtual time
     Simulate(simulate::Args),
+    /// Tell what storage costs here, and elsewhere
+    Cost(cost::Args),
     /// Do what is due: snapshots, streams to targets, and what retention lets go
     Run(run::Args),
     /// Take snapshots now
@@ -108,6 +110,7 @@ impl Command {
             Self::Init(args) => init::run(args, context),
             Self::Plan(args) => plan::run(args, context),
             Self::Simulate(args) => simulate::run(args, context),
+            Self::Cost(args) => cost::run(args, context),
             Self::Run(args) => run::run(args, context),
             Self::Snapshot(args) => snapshot::run(args, context),
             Self::Prune(args) => prune::run(args, context),

@@ -4,6 +4,7 @@ pub mod archive;
 pub mod around;
 pub mod bench;
 pub mod completions;
+pub mod cost;
 pub mod detect;
 pub mod diff;
 pub mod doctor;

@@ -12,6 +12,7 @@ mod host;
 mod keep;
 #[cfg(test)]
 mod mistakes;
+mod objectives;
 mod replicas;
 mod resolve;
 mod s3;
@@ -53,6 +54,12 @@ pub struct Config {
     /// When space is short.
     #[serde(default)]
     pub space: space::Space,
+    /// What the owner states.
+    #[serde(default)]
+    pub objectives: objectives::Objectives,
+    /// What things cost.
+    #[serde(default)]
+    pub cost: objectives::Cost,
     /// What is looked after, a table each.
     #[serde(default, rename = "subvolume")]
     pub subvolumes: Vec<Spanned<subvolume::Subvolume>>,
@@ -127,6 +134,8 @@ mod tests {
             ("[schedule]", "[schedule]\nnonsense = 1".to_owned()),
             ("[keep]", "[keep]\nnonsense = 1".to_owned()),
             ("[space]", "[space]\nnonsense = 1".to_owned()),
+            ("[objectives]", "[objectives]\nnonsense = 1".to_owned()),
+            ("[cost]", "[cost]\nnonsense = 1".to_owned()),
             ("[[subvolume]]", "[[subvolume]]\nnonsense = 1".to_owned()),
             ("[[group]]", "[[group]]\nnonsense = 1".to_owned()),
             ("[[hook]]", "[[hook]]\nnonsense = 1".to_owned()),
@@ -161,7 +170,7 @@ mod tests {
             }
             let document = load(&path).unwrap();
             let setup = resolve(&document).unwrap();
-            let said = said(&document);
+            let said = said(&document).unwrap();
             let profile = said.profile.unwrap();
             assert_eq!(path.file_stem().unwrap().to_str(), Some(profile.word()));
             let decided = strategy(&Facts::default(), &said);

@@ -163,6 +163,20 @@ fn objections(
 }
 
 impl Objection {
+    /// It in a few words.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::OverBudget { .. } => "over the budget",
+            Self::TooSlow { .. } => "back too late",
+            Self::MustThaw { .. } => "must thaw first",
+            Self::PaidAfterDeletion { .. } => "paid after deletion",
+            Self::DearRestore { .. } => "dear to restore",
+            Self::MinimumCharge { .. } => "least charge",
+            Self::Unverified { .. } => "prices not sure",
+        }
+    }
+
     /// It in one sentence, without a full stop.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -185,10 +199,12 @@ impl Objection {
 }
 
 /// A time in whole minutes, hours or days, rounded up.
-fn rough(time: SignedDuration) -> String {
+#[must_use]
+pub fn rough(time: SignedDuration) -> String {
     let minutes = time.as_secs().div_euclid(60) + i64::from(time.as_secs() % 60 != 0);
     match minutes {
-        ..=119 => format!("{minutes} minutes"),
+        ..=1 => "1 minute".to_owned(),
+        2..=119 => format!("{minutes} minutes"),
         120..=4320 => format!("{} hours", (minutes + 59) / 60),
         _ => format!("{} days", (minutes + 1439) / 1440),
     }

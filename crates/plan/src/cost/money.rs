@@ -70,6 +70,13 @@ impl Money {
         Self(u64::try_from(exact.saturating_add(per / 2) / per).unwrap_or(u64::MAX))
     }
 
+    /// Whole dollars and cents, rounded up, without the sign: as a budget is written.
+    #[must_use]
+    pub fn ceiling(self) -> String {
+        let cents = self.0.div_ceil(CENT);
+        format!("{}.{:02}", cents / 100, cents % 100)
+    }
+
     /// The whole amount, with no digit left out and at least two behind the point: `$0.00099`, `$6.95`. For prices.
     #[must_use]
     pub fn exact(self) -> String {

@@ -5,15 +5,19 @@ mod warnings;
 
 use std::collections::BTreeMap;
 
+use subvault_model::bytesize::ByteSize;
 use subvault_model::facts::{Facts, PoolFacts};
 use subvault_model::names::SubvolumeName;
 
+use super::archive_model::of_everything;
 use super::decision::Decision;
 use super::forecast::PoolForecast;
+use super::objectives::{Solved, solve};
 use super::profile::{Profile, choose};
 use super::storage::{Mode, filesystem_options, sysctls};
 use super::workload::Workload;
 use super::{FilesystemStrategy, Said, SendingStrategy, Strategy, SubvolumeStrategy, TargetStrategy, proof, sending};
+use crate::cost::tariff::Tariff;
 
 /// Decides everything for a host.
 #[must_use]
@@ -46,11 +50,28 @@ pub fn strategy(facts: &Facts, said: &Said) -> Strategy {
         filesystems,
         pools,
         warnings: Vec::new(),
+        objectives: None,
         profile,
         mode,
     };
+    strategy.objectives = solved(&strategy, said);
     strategy.warnings = warnings::find(&strategy, facts, said);
     strategy
+}
+
+/// The largest object where nothing says otherwise: large enough that a bucket's price per request does not matter.
+pub const CHUNK: ByteSize = ByteSize::gib(200);
+/// For how far ahead what is stated has to hold, in days.
+pub const AHEAD_DAYS: u32 = 365;
+
+/// What does what is stated, among all that charge for storage.
+fn solved(strategy: &Strategy, said: &Said) -> Option<Solved> {
+    let stated = said.objectives;
+    let archive = of_everything(strategy, CHUNK);
+    let tariffs: Vec<Tariff<'_>> = said.tables.charging().flat_map(Tariff::all).collect();
+    // Of what has no known size nothing can be said.
+    let is_asked = stated.is_stated() && archive.subvolumes.iter().any(|subject| subject.full > ByteSize::ZERO);
+    is_asked.then(|| Solved { stated, answer: solve(&archive, &tariffs, &stated, AHEAD_DAYS) })
 }
 
 /// A subvolume of the strategy with the pool that it is on, where that is known.

@@ -8,9 +8,12 @@ use std::num::NonZeroU32;
 use jiff::SignedDuration;
 use serde::Serialize;
 use subvault_model::bandwidth::Bandwidth;
+use subvault_model::bytesize::ByteSize;
 
+use super::sending::interval_within;
+use super::tier::Promise;
 use crate::cost::budget::Budget;
-use crate::cost::compare;
+use crate::cost::compare::{self, rough};
 use crate::cost::holdings::{Archive, Cadence};
 use crate::cost::money::Money;
 use crate::cost::propose::{Choice, Proposal, propose};
@@ -31,6 +34,30 @@ pub struct Objectives {
     pub upload: Bandwidth,
 }
 
+impl Objectives {
+    /// Nothing stated, at these rates.
+    #[must_use]
+    pub const fn unstated(download: Bandwidth, upload: Bandwidth) -> Self {
+        Self { lose_at_most: None, back_within: None, budget: None, download, upload }
+    }
+
+    /// Whether anything is stated.
+    #[must_use]
+    pub const fn is_stated(&self) -> bool {
+        self.lose_at_most.is_some() || self.back_within.is_some() || self.budget.is_some()
+    }
+
+    /// What is promised about something, no less than what is stated.
+    #[must_use]
+    pub fn narrowed(&self, promise: Promise) -> Promise {
+        let least = |promised: SignedDuration, stated: Option<SignedDuration>| stated.unwrap_or(promised).min(promised);
+        Promise {
+            lose_at_most: least(promise.lose_at_most, self.lose_at_most),
+            back_within: least(promise.back_within, self.back_within),
+        }
+    }
+}
+
 /// How an archive is to be kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Solution {
@@ -38,8 +65,21 @@ pub struct Solution {
     pub provider: String,
     /// How it is kept there, what that costs, and how long bringing everything back takes.
     pub choice: Choice,
-    /// How much work a dead disk costs at most.
+    /// The largest object.
+    pub chunk: ByteSize,
+    /// How much work a dead disk costs at most: what was done since sending began the last time.
     pub loses: SignedDuration,
+    /// How long sending what changed since takes.
+    pub sending: SignedDuration,
+}
+
+/// What is stated, and what does it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Solved {
+    /// What is stated.
+    pub stated: Objectives,
+    /// What does it, or what stands in the way.
+    pub answer: Answer,
 }
 
 /// An objective that stands in the way.
@@ -65,6 +105,44 @@ pub enum Binding {
     },
 }
 
+impl Binding {
+    /// What stands in the way, and what can be had, each in a sentence without a full stop.
+    #[must_use]
+    pub fn sentences(&self, stated: &Objectives) -> (String, String) {
+        match self {
+            Self::LoseAtMost { nearest: SignedDuration::MAX } => (
+                format!("more changes than can be sent at {}: what is elsewhere falls behind for ever", stated.upload),
+                "send less of it (`send = \"never\"`), or say how fast it really is: `upload`".to_owned(),
+            ),
+            Self::LoseAtMost { nearest } => (
+                format!("nothing is sent more often than each {}", rough(*nearest)),
+                format!("say `lose_at_most = \"{}\"`", said(*nearest)),
+            ),
+            Self::BackWithin { nearest } => (
+                format!(
+                    "at {} everything is back after {} at the soonest, whatever it costs",
+                    stated.download,
+                    rough(*nearest)
+                ),
+                format!("say `back_within = \"{}\"`, or keep a copy on a disk", said(*nearest)),
+            ),
+            Self::Budget { nearest, back_within } => {
+                let slower = back_within.map(|time| format!(", or `back_within = \"{}\"`", said(time)));
+                (
+                    format!("what does the rest of what is stated costs {nearest} a month"),
+                    format!("say `budget = \"{} USD/month\"`{}", nearest.ceiling(), slower.unwrap_or_default()),
+                )
+            }
+        }
+    }
+}
+
+/// As the configuration has it: in whole minutes or hours, rounded up.
+fn said(time: SignedDuration) -> String {
+    let minutes = time.as_secs().div_euclid(60) + i64::from(time.as_secs() % 60 != 0);
+    if minutes > 120 { format!("{}h", (minutes + 59) / 60) } else { format!("{minutes}m") }
+}
+
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
@@ -83,17 +161,19 @@ pub enum Answer {
     },
 }
 
-/// How often a run can send, in hours, the rarest first.
-const INTERVALS: [u32; 4] = [7 * 24, 24, 4, 1];
+/// The largest objects that are looked at beside the one that is set: small ones come back from some classes in minutes.
+const CHUNKS: [ByteSize; 2] = [ByteSize::mib(200), ByteSize::gib(4)];
 
 /// Looks for what does all that is stated, for an archive with the sizes of `ahead_days` days from now.
 #[must_use]
 pub fn solve(archive: &Archive, tariffs: &[Tariff<'_>], stated: &Objectives, ahead_days: u32) -> Answer {
-    let (hours, could) = interval(archive, stated);
-    let archive = Archive { cadence: Cadence { send_every_hours: hours, ..archive.cadence }, ..archive.clone() };
-    let solver = Solver { archive: &archive, tariffs, stated, ahead_days, hours };
+    let (hours, nearest) = interval(archive, stated);
+    let sizes = std::iter::once(archive.chunk).chain(CHUNKS.into_iter().filter(|chunk| *chunk != archive.chunk));
+    let cadence = Cadence { send_every_hours: hours, ..archive.cadence };
+    let archives = sizes.map(|chunk| Archive { cadence, chunk, ..archive.clone() }).collect();
+    let solver = Solver { archives, tariffs, stated, ahead_days, sending: sending(archive, stated, hours) };
     let found = solver.cheapest(stated.budget, stated.back_within);
-    if let Some(nearest) = could {
+    if let Some(nearest) = nearest {
         return Answer::NotMet { binding: Binding::LoseAtMost { nearest }, nearest: found };
     }
     if let Some(solution) = found {
@@ -112,38 +192,47 @@ pub fn solve(archive: &Archive, tariffs: &[Tariff<'_>], stated: &Objectives, ahe
     Answer::NotMet { binding: Binding::BackWithin { nearest: fastest }, nearest }
 }
 
+const fn of_hours(hours: NonZeroU32) -> SignedDuration {
+    SignedDuration::from_hours(hours.get() as i64)
+}
+
+/// How long what changes in so many hours takes to be sent.
+fn sending(archive: &Archive, stated: &Objectives, hours: NonZeroU32) -> SignedDuration {
+    let cadence = Cadence { send_every_hours: hours, ..archive.cadence };
+    let changes = archive.subvolumes.iter().map(|subject| subject.incremental(&cadence)).sum();
+    SignedDuration::try_from(stated.upload.time_for(changes)).unwrap_or(SignedDuration::MAX)
+}
+
 /// The rarest interval that loses no more than is stated; and what can be had where none does.
 fn interval(archive: &Archive, stated: &Objectives) -> (NonZeroU32, Option<SignedDuration>) {
-    let hours = |hours: u32| SignedDuration::from_hours(i64::from(hours));
-    let wanted = stated.lose_at_most.unwrap_or_else(|| hours(archive.cadence.send_every_hours.get()));
-    let changes = archive.subvolumes.iter().map(|subject| subject.change_per_day).sum();
-    let day = SignedDuration::from_hours(24);
-    let takes = SignedDuration::try_from(stated.upload.time_for(changes)).unwrap_or(SignedDuration::MAX);
     let most = NonZeroU32::MIN;
-    if takes > day {
+    if sending(archive, stated, most) > of_hours(most) {
         // More changes than can be sent: it never catches up.
         return (most, Some(SignedDuration::MAX));
     }
-    match INTERVALS.into_iter().find(|interval| hours(*interval) <= wanted).and_then(NonZeroU32::new) {
+    let wanted = stated.lose_at_most.unwrap_or_else(|| of_hours(archive.cadence.send_every_hours));
+    match interval_within(wanted) {
         Some(interval) => (interval, None),
-        None => (most, Some(hours(most.get()))),
+        None => (most, Some(of_hours(most))),
     }
 }
 
 struct Solver<'a> {
-    archive: &'a Archive,
+    /// The archive with each of the largest objects, the one that is set first.
+    archives: Vec<Archive>,
     tariffs: &'a [Tariff<'a>],
     stated: &'a Objectives,
     ahead_days: u32,
-    hours: NonZeroU32,
+    sending: SignedDuration,
 }
 
 impl Solver<'_> {
     /// What fits these, at each tariff.
     fn fitting(&self, budget: Option<Budget>, back_within: Option<SignedDuration>) -> impl Iterator<Item = Solution> {
         let asked = compare::Objectives { budget, back_within, download: self.stated.download };
-        self.tariffs.iter().filter_map(move |tariff| match propose(self.archive, tariff, &asked, self.ahead_days) {
-            Proposal::Fits { choice } | Proposal::Change { choice, .. } => Some(self.solution(tariff, choice)),
+        let each = self.archives.iter().flat_map(|archive| self.tariffs.iter().map(move |tariff| (archive, tariff)));
+        each.filter_map(move |(archive, tariff)| match propose(archive, tariff, &asked, self.ahead_days) {
+            Proposal::Fits { choice } | Proposal::Change { choice, .. } => Some(self.solution(archive, tariff, choice)),
             Proposal::NothingFits { .. } | Proposal::TooSlow { .. } => None,
         })
     }
@@ -156,8 +245,13 @@ impl Solver<'_> {
         self.fitting(budget, None).min_by_key(|solution| (solution.choice.back_after, solution.choice.dearest))
     }
 
-    fn solution(&self, tariff: &Tariff<'_>, choice: Choice) -> Solution {
-        let loses = SignedDuration::from_hours(i64::from(self.hours.get()));
-        Solution { provider: tariff.provider.provider.clone(), choice, loses }
+    fn solution(&self, archive: &Archive, tariff: &Tariff<'_>, choice: Choice) -> Solution {
+        Solution {
+            provider: tariff.provider.provider.clone(),
+            loses: of_hours(choice.cadence.send_every_hours),
+            chunk: archive.chunk,
+            sending: self.sending,
+            choice,
+        }
     }
 }

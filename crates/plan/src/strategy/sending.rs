@@ -1,9 +1,13 @@
 //! When copies leave the host, how fast, and by which means (requirements P5 and P6). Pure.
 
+use std::num::NonZeroU32;
+
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::decision::Decision;
 use super::profile::{Family, Profile};
+use super::snapshots;
 use super::wall_clock::WallClock;
 use super::workload::Workload;
 
@@ -112,6 +116,49 @@ pub fn calendar(frequency: Frequency, start: u16) -> Option<String> {
         Frequency::Weekly => Some(format!("Sun {time}")),
         Frequency::Monthly => Some(format!("Sat *-*-01..07 {time}")),
         Frequency::Never => None,
+    }
+}
+
+/// How often a run can send, in hours, the rarest first.
+const INTERVALS: [u32; 4] = [7 * 24, 24, 4, 1];
+
+/// The rarest of the intervals, in hours, after which no more than this is lost; `None`: not even the shortest one suffices.
+#[must_use]
+pub fn interval_within(lose_at_most: SignedDuration) -> Option<NonZeroU32> {
+    let suffices = |hours: &u32| SignedDuration::from_hours(i64::from(*hours)) <= lose_at_most;
+    INTERVALS.into_iter().find(suffices).and_then(NonZeroU32::new)
+}
+
+/// When what is sent so often is sent if no more than this may be lost with the disk, in systemd's words; `None`: never.
+#[must_use]
+pub fn times(
+    frequency: Decision<Frequency>,
+    start: u16,
+    lose_at_most: Option<SignedDuration>,
+    wall: &WallClock,
+) -> Decision<Option<String>> {
+    let usual_hours = match frequency.value {
+        Frequency::Daily => 24,
+        Frequency::Weekly => 7 * 24,
+        Frequency::Monthly => 35 * 24,
+        Frequency::Never => 0,
+    };
+    let stated = lose_at_most.map(|lose| interval_within(lose).map_or(1, NonZeroU32::get));
+    match stated.filter(|stated| *stated < usual_hours) {
+        Some(stated) => {
+            let because = "[objectives] say how much may be lost when the disk dies";
+            Decision::new(Some(every(stated, start, wall)), because)
+        }
+        None => Decision::new(calendar(frequency.value, start), frequency.because),
+    }
+}
+
+fn every(hours: u32, start: u16, wall: &WallClock) -> String {
+    match hours {
+        1 => "hourly".to_owned(),
+        4 => snapshots::every_four_hours(wall),
+        24 => calendar(Frequency::Daily, start).unwrap_or_default(),
+        _ => calendar(Frequency::Weekly, start).unwrap_or_default(),
     }
 }
 

@@ -39,19 +39,22 @@ pub fn cadence(promise: Option<Promise>, wall: &WallClock) -> Decision<Cadence> 
 
 /// The times for one of the cadences, at times of the day that come every day.
 fn calendar(every: SignedDuration, wall: &WallClock) -> String {
-    let at = |hour| wall.existing(hour * 60);
+    let at = |hour: u16| wall.existing(hour * 60);
     let shown = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
     match every.as_mins() {
         m if m >= 7 * 24 * 60 => format!("Sun {}", shown(at(3))),
         m if m >= 24 * 60 => shown(at(2)),
-        m if m >= 4 * 60 => {
-            let all_exist = |first: &u16| (0..6).all(|n| at(first + 4 * n) == (first + 4 * n) * 60);
-            let first = (0..4).find(all_exist).unwrap_or(0);
-            format!("{first:02}/4:00")
-        }
+        m if m >= 4 * 60 => every_four_hours(wall),
         m if m >= 60 => "hourly".to_owned(),
         m => format!("*:00/{m}"),
     }
+}
+
+/// Every four hours, at times that come every day.
+pub(super) fn every_four_hours(wall: &WallClock) -> String {
+    let exists = |hour: u16| wall.existing(hour * 60) == hour * 60;
+    let first = (0..4).find(|first| (0..6).all(|n| exists(first + 4 * n))).unwrap_or(0);
+    format!("{first:02}/4:00")
 }
 
 /// A length of time in the largest unit that divides it.

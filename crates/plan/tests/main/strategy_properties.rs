@@ -1,6 +1,7 @@
 //! What holds of every strategy, for hosts made at random.
 
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -10,7 +11,10 @@ use subvault_model::facts::{ChangeRate, Chassis, Disk, Facts, Machine, PoolFacts
 use subvault_model::file_path::FilePath;
 use subvault_model::ids::PoolUuid;
 use subvault_plan::calendar::Calendar;
+use subvault_plan::cost::overrides::Overrides;
+use subvault_plan::cost::table::Tables;
 use subvault_plan::strategy::assemble::strategy;
+use subvault_plan::strategy::objectives::Objectives;
 use subvault_plan::strategy::profile::Profile;
 use subvault_plan::strategy::storage::Mode;
 use subvault_plan::strategy::tier::Tier;
@@ -109,7 +113,12 @@ fn said() -> impl Strategy<Value = Said> {
         sends: None,
         targets: Vec::new(),
     });
-    (profile, mode, vec(one, 0..3), zone).prop_map(|(profile, mode, mut subvolumes, zone)| {
+    let lose = option::of((1_i64..2000).prop_map(SignedDuration::from_mins));
+    let objectives = lose.prop_map(|lose_at_most| Objectives {
+        lose_at_most,
+        ..Objectives::unstated("100 Mbit/s".parse().unwrap(), "20 Mbit/s".parse().unwrap())
+    });
+    (profile, mode, vec(one, 0..3), zone, objectives).prop_map(|(profile, mode, mut subvolumes, zone, objectives)| {
         subvolumes.dedup_by_key(|subvolume| subvolume.name.clone());
         Said {
             wall: WallClock::new(TimeZone::get(zone).unwrap(), 2026),
@@ -117,6 +126,8 @@ fn said() -> impl Strategy<Value = Said> {
             profile,
             mode,
             overhead_percent_max: None,
+            objectives,
+            tables: Tables::load(&Overrides::default()).unwrap(),
             subvolumes,
             targets: Vec::new(),
         }
@@ -134,6 +145,19 @@ fn has_its_reasons(value: &serde_json::Value) -> bool {
     }
 }
 
+/// The longest that passes between two times of a calendar, over some weeks without a change of clocks.
+fn longest_apart(calendar: &Calendar, wall: &WallClock) -> SignedDuration {
+    let mut at: Timestamp = "2026-01-05T00:00:00Z".parse().unwrap();
+    let mut longest = SignedDuration::ZERO;
+    let mut first = calendar.next(at, wall.zone()).unwrap();
+    for _ in 0..30 {
+        at = calendar.next(first, wall.zone()).unwrap();
+        longest = longest.max(at.duration_since(first));
+        first = at;
+    }
+    longest
+}
+
 fn check(decided: &Decided, said: &Said) {
     let mut names: Vec<_> = decided.subvolumes.iter().map(|subvolume| subvolume.name.clone()).collect();
     let count = names.len();
@@ -148,6 +172,13 @@ fn check(decided: &Decided, said: &Said) {
         let is_temporary = subvolume.tier.value == Tier::Temporary;
         assert_eq!(subvolume.snapshots.value.is_none(), is_temporary, "{subvolume:?}");
         assert_eq!(subvolume.keep.is_none(), is_temporary, "{subvolume:?}");
+        if let (Some(stated), Some(promise)) = (said.objectives.lose_at_most, subvolume.promise) {
+            assert!(promise.lose_at_most <= stated, "{subvolume:?}");
+            let sends = subvolume.sends.value.as_ref().map(|text| Calendar::parse(text, &|_| None).unwrap());
+            let apart = sends.map(|calendar| longest_apart(&calendar, &said.wall));
+            let most = stated.max(SignedDuration::from_hours(1));
+            assert!(apart.is_none_or(|apart| apart <= most), "{apart:?}: {subvolume:?}");
+        }
     }
     for named in &said.subvolumes {
         let found = decided.subvolumes.iter().find(|subvolume| subvolume.name == named.name).unwrap();

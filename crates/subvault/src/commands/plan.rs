@@ -5,10 +5,9 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use jiff::tz::TimeZone;
 use subvault_host::{clock, facts};
-use subvault_plan::strategy::Strategy;
 use subvault_plan::strategy::assemble::strategy;
+use subvault_plan::strategy::{Said, Strategy};
 
 use super::detect::of_report;
 use crate::config;
@@ -53,8 +52,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 pub struct Decided {
     /// What was decided.
     pub strategy: Strategy,
-    /// Where the clock on the wall is.
-    pub zone: TimeZone,
+    /// What was decided by.
+    pub said: Said,
 }
 
 /// Decides the strategy for this host, or for the one of a report.
@@ -63,10 +62,10 @@ pub struct Decided {
 /// When the configuration or the report cannot be used.
 pub fn decide(facter: Option<&Path>, context: &Context) -> Result<Decided, Failure> {
     let said = match config::load(&context.config) {
-        Ok(document) => config::said(&document),
+        Ok(document) => config::said(&document)?,
         // Without a configuration everything is chosen; one that was named has to be there.
         Err(_) if context.config == Path::new(config::PATH) && !context.config.exists() => {
-            config::said(&config::parse(String::new(), String::new())?)
+            config::said(&config::parse(String::new(), String::new())?)?
         }
         Err(error) => return Err(error.into()),
     };
@@ -74,5 +73,5 @@ pub fn decide(facter: Option<&Path>, context: &Context) -> Result<Decided, Failu
         Some(report) => of_report(report)?,
         None => facts::look(clock::now()),
     };
-    Ok(Decided { strategy: strategy(&found.facts, &said), zone: said.wall.zone().clone() })
+    Ok(Decided { strategy: strategy(&found.facts, &said), said })
 }

@@ -25,6 +25,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ("a word that is no time", "[schedule]\nsnapshot = \"sometimes\"\n"),
     ("a time that never comes", "[schedule]\nsnapshot = \"*-02-30 03:00\"\n"),
     ("an hour that there is not", "[schedule]\nsend = \"25:00\"\n"),
+    ("a budget in another currency", "[objectives]\nbudget = \"8 EUR/month\"\n"),
+    ("an objective that is no length of time", "[objectives]\nlose_at_most = \"rarely\"\n"),
+    ("an objective of another name", "[objectives]\nrpo = \"1h\"\n"),
+    ("prices of a provider that there is not", "[cost.prices.azure]\negress = 1\n"),
+    ("prices of a class that there is not", "[cost.prices.aws.classes.COLD]\nstorage = 1\n"),
     ("a share above the whole", "[space]\nyellow = \"150 %\"\n"),
     ("lines in the wrong order", "[space]\nyellow = \"5 %\"\nred = \"10 %\"\n"),
     (

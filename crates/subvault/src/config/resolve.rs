@@ -18,13 +18,13 @@ use subvault_jobs::setup::{
     ForeignChoice, Location, NestedChoice, ProtocolChoice, ReadAheadChoice, Setup, SubvolumeSetup, TargetSetup,
     Unusable,
 };
-use subvault_model::bytesize::ByteSize;
 use subvault_model::names::{HostName, TargetName};
 use subvault_plan::calendar::Calendar;
 use subvault_plan::keep::Keep;
 use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
 use subvault_plan::sizes::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, lanes, part_bytes};
 use subvault_plan::space::Limits;
+use subvault_plan::strategy::assemble::CHUNK;
 use subvault_store::{Key, S3Settings};
 use toml::Spanned;
 
@@ -34,10 +34,7 @@ use super::s3::S3;
 use super::schedule::When;
 use super::subvolume::{Foreign, Nested, SNAPSHOTS, Subvolume};
 use super::target::{CompressionWord, EncryptionWord, ProtocolWord, Target};
-use super::{Document, credentials, host, keep};
-
-/// The size of chunks, unless said otherwise: large enough that a bucket's price per request does not matter.
-pub(super) const CHUNK_BYTES: ByteSize = ByteSize::gib(200);
+use super::{Document, credentials, host, keep, objectives};
 
 /// Checks a configuration and fills it in.
 ///
@@ -45,6 +42,7 @@ pub(super) const CHUNK_BYTES: ByteSize = ByteSize::gib(200);
 /// When something does not fit together; at the place where it is written.
 pub fn resolve(document: &Document) -> Result<Setup, ConfigError> {
     let resolver = Resolver { document };
+    objectives::tables(document)?;
     let state = document.config.host.state.clone().unwrap_or_else(|| PathBuf::from(host::STATE));
     let targets = resolver.targets(&state)?;
     let (subvolumes, wanted) = resolver.subvolumes()?;
@@ -254,7 +252,7 @@ impl Resolver<'_> {
             }
         };
         let chunk_bytes = match &written.chunk_size {
-            None => CHUNK_BYTES,
+            None => CHUNK,
             Some(size) if (CHUNK_BYTES_MIN..=CHUNK_BYTES_MAX).contains(size.get_ref()) => *size.get_ref(),
             Some(size) => {
                 let what = format!("a chunk has from {CHUNK_BYTES_MIN} to {CHUNK_BYTES_MAX}");

@@ -4,23 +4,30 @@ use std::os::unix::ffi::OsStrExt;
 
 use subvault_model::file_path::FilePath;
 use subvault_model::names::TargetName;
+use subvault_plan::strategy::assemble::CHUNK;
 use subvault_plan::strategy::{Kept, Said, SaidSubvolume, SaidTarget, TargetKind};
 use toml::Spanned;
 
 use super::Document;
+use super::error::ConfigError;
 use super::keep;
-use super::resolve::{CHUNK_BYTES, Resolver};
+use super::objectives;
+use super::resolve::Resolver;
 use super::schedule::When;
 use super::subvolume::Subvolume;
 use super::target::Target;
 
 /// What a configuration says about the strategy.
-#[must_use]
-pub fn said(document: &Document) -> Said {
+///
+/// # Errors
+/// When it changes prices that there are not.
+pub fn said(document: &Document) -> Result<Said, ConfigError> {
     let config = &document.config;
     let resolver = Resolver { document };
     let names: Vec<TargetName> = config.targets.iter().map(|target| target.get_ref().name.clone()).collect();
-    Said {
+    Ok(Said {
+        objectives: objectives::stated(document),
+        tables: objectives::tables(document)?,
         wall: resolver.wall(),
         host: resolver.host_name(),
         profile: config.host.profile.map(|word| word.0),
@@ -28,7 +35,7 @@ pub fn said(document: &Document) -> Said {
         overhead_percent_max: config.space.overhead.map(|share| share.0),
         subvolumes: config.subvolumes.iter().map(|s| subvolume(document, s.get_ref(), &names)).collect(),
         targets: config.targets.iter().map(|t| target(document, t.get_ref())).collect(),
-    }
+    })
 }
 
 fn subvolume(document: &Document, written: &Subvolume, targets: &[TargetName]) -> SaidSubvolume {
@@ -72,7 +79,7 @@ fn target(document: &Document, written: &Target) -> SaidTarget {
             full_every_days: written.full_every_days.unwrap_or_default().0,
             keep_generations: written.generations(),
             minimum_storage_days: written.minimum_storage_days.unwrap_or(0),
-            chunk: written.chunk_size.as_ref().map_or(CHUNK_BYTES, |size| *size.get_ref()),
+            chunk: written.chunk_size.as_ref().map_or(CHUNK, |size| *size.get_ref()),
         },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::world::{World, proved, text};
+use crate::world::{World, noise, proved, text, tool};
 
 fn with_profile(world: &World, profile: &str) {
     let config = fs::read_to_string(world.config()).unwrap();
@@ -35,4 +35,45 @@ fn a_plan_is_explained_and_runs_follow_it() {
     let at: jiff::Timestamp = next["at"].as_str().unwrap().parse().unwrap();
     assert_eq!(at.as_second() % (4 * 60 * 60), 0, "{next}");
     proved("a plan of a real pool: explained choice by choice, lived through for months, and followed by `run`");
+}
+
+#[test]
+fn objectives_are_solved_and_what_stands_in_the_way_is_named() {
+    let world = World::new(128);
+    fs::write(world.home().join("photos"), noise(16 << 20, 7)).unwrap();
+    tool(&["sync", "-f", text(&world.home())]);
+    let bucket = "[[target]]\nname = \"cold\"\nencryption = \"off\"\n[target.s3]\nprovider = \"backblaze-b2\"\n\
+                  bucket = \"b\"\nregion = \"r\"\n";
+    world.configure(&format!("{bucket}[objectives]\nlose_at_most = \"4h\"\nback_within = \"1 day\"\nbudget = 8\n"));
+    with_profile(&world, "laptop");
+    let plan = world.run(&["plan", "--json"]).expect(0).json();
+    assert_eq!(plan["objectives"]["answer"]["answer"], "met", "{}", plan["objectives"]);
+    let home = plan["subvolumes"].as_array().unwrap().iter().find(|subvolume| subvolume["name"] == "home").unwrap();
+    assert_eq!((&home["snapshots"]["value"], &home["sends"]["value"]), (&"hourly".into(), &"00/4:00".into()));
+    world.run(&["plan"]).expect(0).says(&[
+        "lose at most 4 hours",
+        "the cheapest that does it",
+        "everything back after",
+    ]);
+    world.run(&["plan", "--why", "home.sends"]).expect(0).says(&["[objectives] say how much may be lost"]);
+
+    let of_size = ["cost", "--size", "700 GiB", "--change", "512 MiB"];
+    let told = world.run(&of_size).expect(0);
+    told.says(&["Backblaze B2", "more than all", "What would fit: keep_generations = 1 in place of 2", "wasabi"]);
+    let costs = world.run(&[&of_size[..], &["--json", "--budget", "1 USD/month"]].concat()).expect(0).json();
+    let proposal = &costs["targets"][0]["costs"]["proposal"];
+    assert_eq!(proposal["answer"], "nothing_fits", "{proposal}");
+    let offers = costs["offers"].as_array().unwrap();
+    let averages: Vec<f64> =
+        offers.iter().map(|offer| offer["usual"]["average"].as_str().unwrap().parse().unwrap()).collect();
+    assert!(averages.len() > 5 && averages.is_sorted(), "{averages:?}");
+
+    // What cannot be had is said with what can, and the plan is made all the same.
+    world.configure(&format!("{bucket}[objectives]\nlose_at_most = \"1 minute\"\n"));
+    world.run(&["plan"]).expect(0).says(&["nothing is sent more often", "say `lose_at_most = \"60m\"`"]);
+    world.configure(&format!("{bucket}[cost.prices.azure]\negress = 1\n"));
+    world.run(&["plan"]).expect(1).says(&["there is no provider `azure`", "docs/costs.md"]);
+    proved(
+        "objectives: solved for a real pool, told where they cannot be had; costs of buckets, proposals and comparisons",
+    );
 }

@@ -92,7 +92,8 @@ impl Decider<'_> {
         let workload = Decision::unless_said(said.and_then(|said| said.workload), || told);
         let of_workload = || of_workload(workload.value, self.profile);
         let tier = Decision::unless_said(said.and_then(|said| said.tier), of_workload);
-        let promise = promise(tier.value, self.profile);
+        let stated = &self.said.objectives;
+        let promise = promise(tier.value, self.profile).map(|promise| stated.narrowed(promise));
         let snapshots =
             Decision::unless_said(said.and_then(|said| said.snapshots.clone()), || cadence(promise, &self.said.wall));
         let keep = match (&snapshots.value, said.and_then(|said| said.keep.clone())) {
@@ -102,7 +103,8 @@ impl Decider<'_> {
         };
         let frequency = sending::frequency(workload.value, self.profile);
         let sends = Decision::unless_said(said.and_then(|said| said.sends.clone()), || {
-            Decision::new(sending::calendar(frequency.value, self.start), frequency.because.clone())
+            let lose_at_most = stated.lose_at_most.filter(|_| promise.is_some());
+            sending::times(frequency.clone(), self.start, lose_at_most, &self.said.wall)
         });
         SubvolumeStrategy {
             method: sending::method(workload.value, frequency.value),

@@ -5,6 +5,7 @@ use subvault_model::facts::{Facts, SubvolumeFacts};
 
 use super::subvolumes::place;
 use crate::strategy::forecast::PoolForecast;
+use crate::strategy::objectives::Answer;
 use crate::strategy::profile::Family;
 use crate::strategy::snapshots::length;
 use crate::strategy::tier::Tier;
@@ -23,6 +24,7 @@ pub(super) fn find(strategy: &Strategy, facts: &Facts, said: &Said) -> Vec<Warni
     let allowed = u64::from(said.overhead_percent_max.unwrap_or(OVERHEAD_PERCENT));
     warnings.extend(strategy.pools.iter().flat_map(|pool| of_pool(pool, allowed)));
     warnings.extend(of_targets(strategy, facts, said));
+    warnings.extend(of_objectives(strategy, said));
     warnings.extend(strategy.filesystems.iter().filter(|f| !f.differs.is_empty()).map(|filesystem| {
         let what = format!("its options differ from those that are meant: {}", filesystem.differs.join(", "));
         Warning::new(
@@ -80,6 +82,17 @@ fn of_pool(pool: &PoolForecast, allowed: u64) -> Vec<Warning> {
         warnings.push(Warning::new(&about, what, shorten));
     }
     warnings
+}
+
+fn of_objectives(strategy: &Strategy, said: &Said) -> Option<Warning> {
+    let Some(solved) = &strategy.objectives else {
+        let what = "how much is sent from here is not known, so nothing can be said about its objectives";
+        let remedy = "plan on the host itself, with its pools mounted";
+        return said.objectives.is_stated().then(|| Warning::new(&strategy.host, what, remedy));
+    };
+    let Answer::NotMet { binding, .. } = &solved.answer else { return None };
+    let (what, remedy) = binding.sentences(&solved.stated);
+    Some(Warning::new("[objectives]", what, remedy))
 }
 
 fn of_targets(strategy: &Strategy, facts: &Facts, said: &Said) -> Vec<Warning> {

@@ -15,6 +15,7 @@ use subvault_plan::strategy::wall_clock::WallClock;
 use subvault_plan::strategy::workload::tell_by_path;
 
 use super::Resolver;
+use crate::config::objectives;
 use crate::config::subvolume::Subvolume;
 
 /// What is usual for a subvolume.
@@ -36,9 +37,12 @@ impl Resolver<'_> {
         let tier = written.tier.map_or_else(|| of_workload(workload, profile).value, |word| word.0);
         let wall = self.wall();
         let parse = |text: &str| Calendar::parse(text, &|name| TimeZone::get(name).ok()).ok();
-        let snapshots = cadence(promise(tier, profile), &wall).value.as_deref().and_then(parse);
+        let stated = objectives::stated(self.document);
+        let promise = promise(tier, profile).map(|promise| stated.narrowed(promise));
+        let snapshots = cadence(promise, &wall).value.as_deref().and_then(parse);
         let start = sending::start(&self.host_name(), profile, &wall).value;
-        let sends = sending::calendar(frequency(workload, profile).value, start);
+        let lose_at_most = stated.lose_at_most.filter(|_| promise.is_some());
+        let sends = sending::times(frequency(workload, profile), start, lose_at_most, &wall).value;
         Some(Usual {
             snapshots,
             keep: retention(tier, profile).map(|keep| keep.value),
