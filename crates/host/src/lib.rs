@@ -13,6 +13,7 @@ pub mod facts;
 pub mod foreground;
 pub mod hook;
 pub mod identity;
+pub mod inode_attributes;
 pub mod inside;
 #[expect(unsafe_code, reason = "ioctls take pointers; every other module is safe code")]
 pub mod ioctl;

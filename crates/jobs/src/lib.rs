@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod apply;
 pub mod archive;
 pub mod audit;
 pub mod bench;

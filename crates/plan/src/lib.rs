@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod apply;
 pub mod bring_back;
 pub mod calendar;
 pub mod chain;

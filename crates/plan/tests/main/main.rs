@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall fail")]
 
+mod apply_table;
 mod bring_back_table;
 mod calendar_oracle;
 mod cost_golden;

@@ -13,6 +13,7 @@ use serde_json::json;
 use subvault_archive::age_file::header::{Identity, Recipient};
 use subvault_archive::layout::Layout;
 use subvault_host::clock;
+use subvault_host::facts;
 use subvault_host::mounts::Mounts;
 use subvault_host::pool::Pool;
 use subvault_host::subvolume::Subvolume;
@@ -22,10 +23,13 @@ use subvault_jobs::restore::STAGED;
 use subvault_model::ids::SubvolumeId;
 use subvault_model::monitor::{Event, Monitor};
 use subvault_model::names::SubvolumeName;
+use subvault_plan::strategy::Strategy;
+use subvault_plan::strategy::assemble::strategy;
+use subvault_plan::strategy::tier::Tier;
 use subvault_store::{Capabilities, ObjectStore};
 
 use crate::capabilities;
-use crate::config::starter::{Found, Starter, name_of};
+use crate::config::starter::{Found, LeftOut, Starter, name_of};
 use crate::config::{self, ConfigError, SNAPSHOTS};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -75,7 +79,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         let what = format!("{} exists already", context.config.display());
         return Err(Failure::usage(what, "edit it, move it away, or name another with --config"));
     }
-    let subvolumes = find(context)?;
+    let strategy = proposed()?;
+    let (subvolumes, left_out) = sorted(find(context)?, &strategy);
     let key = match (&args.recipient, args.unencrypted) {
         (Some(given), _) => Key::Given(given.parse().map_err(JobError::from)?),
         (None, true) => Key::None,
@@ -88,7 +93,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     };
     let host = config::own_name()?;
     let target = args.store.as_deref().map(|name| args.bucket.lines(name)).transpose()?;
-    let starter = Starter { host: host.clone(), subvolumes, target, recipient };
+    let profile = (strategy.profile.value, strategy.profile.because.clone());
+    let starter = Starter { host: host.clone(), profile, subvolumes, left_out, target, recipient };
     let text = starter.text();
     if args.dry_run {
         context.answer(&json!({ "config": text }), || text.clone())?;
@@ -161,7 +167,7 @@ fn find(context: &Context) -> Result<Vec<Found>, Failure> {
             (Some(name), Some(path)) => {
                 let nested = nested(&pool, info.id, &mounts, context);
                 let name = unused(name, &found);
-                found.push(Found { name, path: path.to_owned(), nested });
+                found.push(Found { name, path: path.to_owned(), nested, tier: None });
             }
             _ => context.monitor.event(Event::Warning(format!(
                 "{} is left out: its name cannot be written in a configuration",
@@ -175,6 +181,29 @@ fn find(context: &Context) -> Result<Vec<Found>, Failure> {
             .into());
     }
     Ok(found)
+}
+
+/// What is best for this host when nothing is said.
+fn proposed() -> Result<Strategy, Failure> {
+    let said = config::said(&config::parse(String::new(), String::new())?)?;
+    Ok(strategy(&facts::look(clock::now()).facts, &said))
+}
+
+/// Those that are worth keeping, with the reason, and those of which nothing has to come back. Where that is all, all are kept.
+fn sorted(found: Vec<Found>, strategy: &Strategy) -> (Vec<Found>, Vec<LeftOut>) {
+    let tier_of = |found: &Found| {
+        let path = found.path.strip_prefix('/').unwrap_or(&found.path).as_bytes();
+        strategy.subvolumes.iter().find(|subvolume| subvolume.path.as_bytes() == path).map(|found| found.tier.clone())
+    };
+    let mut all: Vec<Found> = found.into_iter().map(|found| Found { tier: tier_of(&found), ..found }).collect();
+    let is_kept = |found: &Found| found.tier.as_ref().is_none_or(|tier| tier.value != Tier::Temporary);
+    if !all.iter().any(is_kept) {
+        return (all, Vec::new());
+    }
+    let gone: Vec<Found> = all.extract_if(.., |found| !is_kept(found)).collect();
+    let because = |found: &Found| found.tier.as_ref().map(|tier| tier.because.clone()).unwrap_or_default();
+    let left_out = gone.iter().map(|found| LeftOut { path: found.path.clone(), because: because(found) });
+    (all, left_out.collect())
 }
 
 /// The name, or with a number behind it where another subvolume has it: `/` and `/root` are both `root`.
@@ -212,7 +241,8 @@ fn words(
     identity: &Path,
     tried: Option<&(String, Capabilities)>,
 ) -> String {
-    let mut text = format!("wrote {}\n", context.config.display());
+    let (profile, because) = &starter.profile;
+    let mut text = format!("wrote {}\n  this is a {profile}: {because}\n", context.config.display());
     for found in &starter.subvolumes {
         text.push_str(&format!("  {} ({})", found.name, found.path));
         match found.nested.len() {
@@ -220,6 +250,9 @@ fn words(
             1 => text.push_str(", without the subvolume inside of it: see the file\n"),
             n => text.push_str(&format!(", without the {n} subvolumes inside of it: see the file\n")),
         }
+    }
+    for left_out in &starter.left_out {
+        text.push_str(&format!("  not {}: {}\n", left_out.path, left_out.because));
     }
     if let Some((store, capabilities)) = tried {
         text.push_str(&format!("tried {store}: it can be written"));
@@ -237,8 +270,10 @@ fn words(
         text.push_str(&format!("using the key in {}, which was there already\n", identity.display()));
     }
     text.push_str(match args.store {
-        Some(_) => "next: `subvault archive --dry-run`, then `subvault archive`\n",
-        None => "next: fill in [[target]], then `subvault archive --dry-run`\n",
+        Some(_) => "next: `subvault plan` shows what is best here; `subvault archive` archives now\n",
+        None => {
+            "next: `subvault plan` shows what is best here; fill in [[target]], then `subvault archive --dry-run`\n"
+        }
     });
     text
 }

@@ -3,13 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use subvault_model::names::{HostName, SubvolumeName};
+use subvault_plan::strategy::decision::Decision;
+use subvault_plan::strategy::profile::Profile;
+use subvault_plan::strategy::tier::Tier;
 
 /// What the text says.
 pub struct Starter {
     /// This machine.
     pub host: HostName,
+    /// What kind of host it is, and why it is taken for that.
+    pub profile: (Profile, String),
     /// The subvolumes that were found.
     pub subvolumes: Vec<Found>,
+    /// The subvolumes that were found and are not looked after.
+    pub left_out: Vec<LeftOut>,
     /// The target, as its lines, if one was named.
     pub target: Option<Vec<String>>,
     /// The public key, if things are to be encrypted.
@@ -24,6 +31,16 @@ pub struct Found {
     pub path: String,
     /// Where the subvolumes inside of it are, which its snapshots do not hold.
     pub nested: Vec<PathBuf>,
+    /// How much it matters, and why.
+    pub tier: Option<Decision<Tier>>,
+}
+
+/// A mounted subvolume of which nothing has to come back.
+pub struct LeftOut {
+    /// Where it is mounted.
+    pub path: String,
+    /// Why.
+    pub because: String,
 }
 
 /// A text as a TOML string on one line. What JSON writes is that, but for one character.
@@ -32,16 +49,29 @@ pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
+/// A text that goes into a comment.
+fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 impl Starter {
     /// The text.
     #[must_use]
     pub fn text(&self) -> String {
+        let (profile, because) = &self.profile;
         let mut text = format!(
-            "{HEAD}\n[host]\nname = {}          # what this machine is called in stores\n",
-            quoted(self.host.as_str())
+            "{HEAD}\n[host]\nname = {}          # what this machine is called in stores\nprofile = \"{profile}\"   # {}\n",
+            quoted(self.host.as_str()),
+            on_one_line(because)
         );
         for found in &self.subvolumes {
             text.push_str(&found.text());
+        }
+        if !self.left_out.is_empty() {
+            text.push_str("\n# Not looked after:\n");
+        }
+        for left_out in &self.left_out {
+            text.push_str(&format!("#   {}: {}\n", on_one_line(&left_out.path), on_one_line(&left_out.because)));
         }
         text.push_str(&self.target_text());
         text
@@ -67,6 +97,9 @@ impl Found {
     fn text(&self) -> String {
         let name = quoted(self.name.as_str());
         let mut text = format!("\n[[subvolume]]\nname = {name}\npath = {}\n", quoted(&self.path));
+        if let Some(tier) = &self.tier {
+            text.push_str(&format!("# tier = \"{}\"   # {}\n", tier.value, on_one_line(&tier.because)));
+        }
         if !self.nested.is_empty() {
             text.push_str("# These are subvolumes of their own inside of it, and not part of its snapshots:\n");
         }
@@ -95,7 +128,7 @@ pub fn name_of(point: &Path) -> Option<SubvolumeName> {
 
 const HEAD: &str = "\
 # The configuration of subvault. Everything that is not said has a default; docs/configuration.md
-# lists all keys. `subvault archive --dry-run` shows what it leads to.
+# lists all keys. `subvault plan` shows what it leads to, and why; `--why NAME` in detail.
 ";
 
 const TARGET_HEAD: &str = "
@@ -142,13 +175,21 @@ mod tests {
             name: "home".parse().unwrap(),
             path: "/home \"x\"".to_owned(),
             nested: vec!["/a\nb".into(), "/c".into()],
+            tier: Some(Decision::new(Tier::Critical, "why\nnot")),
         };
         for target in [None, Some(vec!["directory = \"/srv/vault\"".to_owned()])] {
             for recipient in [None, Some("age1x".to_owned())] {
                 let targets = usize::from(target.is_some());
-                let found = Found { nested: found.nested.clone(), path: found.path.clone(), name: found.name.clone() };
+                let found = Found {
+                    nested: found.nested.clone(),
+                    path: found.path.clone(),
+                    name: found.name.clone(),
+                    tier: found.tier.clone(),
+                };
                 let starter = Starter {
                     host: "laptop".parse().unwrap(),
+                    profile: (Profile::Laptop, "a\nreason".to_owned()),
+                    left_out: vec![LeftOut { path: "/tmp\nx".to_owned(), because: "because".to_owned() }],
                     subvolumes: vec![found],
                     target: target.clone(),
                     recipient,
