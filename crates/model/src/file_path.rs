@@ -59,10 +59,21 @@ impl FilePath {
     }
 }
 
-/// Control characters, and those that change the direction of writing or have no width.
-fn is_hidden(letter: char) -> bool {
-    let formats = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{feff}'..='\u{feff}'];
-    letter.is_control() || formats.iter().any(|range| range.contains(&letter))
+/// Whether a letter cannot be seen, or changes how what follows is seen: control characters, those that change the direction of
+/// writing, and those that have no width.
+#[must_use]
+pub fn is_hidden(letter: char) -> bool {
+    const FORMATS: [std::ops::RangeInclusive<char>; 8] = [
+        '\u{ad}'..='\u{ad}',
+        '\u{61c}'..='\u{61c}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{fff9}'..='\u{fffb}',
+        '\u{e0000}'..='\u{e007f}',
+    ];
+    letter.is_control() || FORMATS.iter().any(|range| range.contains(&letter))
 }
 
 /// For people; the top is `.`.

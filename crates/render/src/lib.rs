@@ -7,5 +7,6 @@
 pub mod file;
 pub mod import;
 pub mod nix;
+pub mod report;
 pub mod systemd;
 mod toml_text;

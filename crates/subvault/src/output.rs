@@ -27,9 +27,15 @@ pub fn say(text: &str) -> Result<(), Failure> {
 /// # Errors
 /// When it cannot be written.
 pub fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|e| Failure::Write { what: "the answer".to_owned(), source: e.into() })?;
-    say(&text)
+    say(&json_text(value)?)
+}
+
+/// A JSON document as text.
+///
+/// # Errors
+/// When the value cannot be written as JSON.
+pub fn json_text<T: Serialize>(value: &T) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value).map_err(|e| Failure::Write { what: "the answer".to_owned(), source: e.into() })
 }
 
 /// Writes bytes to standard output.

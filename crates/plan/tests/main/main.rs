@@ -33,5 +33,6 @@ mod simulation;
 mod sizes_table;
 mod strategy_properties;
 mod strategy_tables;
+mod target_cost;
 mod undo_properties;
 mod world;

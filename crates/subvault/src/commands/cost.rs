@@ -88,7 +88,7 @@ struct Costs {
 /// # Errors
 /// When the configuration or the report cannot be used, or it is not known how much is sent.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let Decided { strategy, said } = decide(args.facter.as_deref(), context)?;
+    let Decided { strategy, said, .. } = decide(args.facter.as_deref(), context)?;
     let stated = said.objectives;
     let asked = Objectives {
         budget: args.budget.or(stated.budget),

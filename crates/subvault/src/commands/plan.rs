@@ -1,11 +1,13 @@
 //! `subvault plan`: what is best for this host, and why. Reads, decides and shows; changes nothing.
 
+mod report;
 mod why;
 mod words;
 
 use std::path::{Path, PathBuf};
 
-use subvault_host::{clock, facts};
+use subvault_host::clock;
+use subvault_host::facts::{self, Found};
 use subvault_plan::strategy::assemble::strategy;
 use subvault_plan::strategy::{Said, Strategy};
 
@@ -22,6 +24,7 @@ Examples:
   subvault plan                        the strategy for this host
   subvault plan --why home             every choice about `home`, with its reason
   subvault plan --why sending.start    one choice
+  subvault plan --output plan.html     a page with pictures
   subvault plan --facter report.json   for a host that only a report of nixos-facter describes")]
 pub struct Args {
     /// Take what is known of the host from a report of nixos-facter
@@ -30,6 +33,8 @@ pub struct Args {
     /// Give the reasons for one part of it: a subvolume, a target, `sending`, `profile` …
     #[arg(long, value_name = "WHAT")]
     why: Option<String>,
+    #[command(flatten)]
+    report: report::Written,
 }
 
 /// Shows the strategy.
@@ -37,11 +42,12 @@ pub struct Args {
 /// # Errors
 /// When the configuration or the report cannot be used.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let Decided { strategy, .. } = decide(args.facter.as_deref(), context)?;
+    let format = args.report.format(context.json)?;
+    let decided = decide(args.facter.as_deref(), context)?;
     match &args.why {
-        None => context.answer(&strategy, || words::describe(&strategy))?,
+        None => report::deliver(&args.report, format, &decided, context)?,
         Some(what) => {
-            let reasons = why::why(&strategy, what)?;
+            let reasons = why::why(&decided.strategy, what)?;
             context.answer(&reasons, || why::describe(&reasons))?;
         }
     }
@@ -50,6 +56,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 
 /// What was decided for a host.
 pub struct Decided {
+    /// What is known of the host, and what is not.
+    pub found: Found,
     /// What was decided.
     pub strategy: Strategy,
     /// What was decided by.
@@ -73,5 +81,5 @@ pub fn decide(facter: Option<&Path>, context: &Context) -> Result<Decided, Failu
         Some(report) => of_report(report)?,
         None => facts::look(clock::now()),
     };
-    Ok(Decided { strategy: strategy(&found.facts, &said), said })
+    Ok(Decided { strategy: strategy(&found.facts, &said), said, found })
 }

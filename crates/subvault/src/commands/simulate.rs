@@ -83,7 +83,7 @@ const AWAY_FROM: SignedDuration = SignedDuration::from_hours(45 * 24);
 /// # Errors
 /// When the configuration or the report cannot be used.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let Decided { strategy, said } = decide(args.facter.as_deref(), context)?;
+    let Decided { strategy, said, .. } = decide(args.facter.as_deref(), context)?;
     let from = clock::now();
     let mut scenario = of_strategy(&strategy, from, args.months, said.wall.zone());
     if args.failures {

@@ -1,8 +1,10 @@
 //! The strategy for a real pool: decided, explained, lived through, and followed by runs.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 
-use crate::world::{World, noise, proved, text, tool};
+use crate::world::{World, names, noise, proved, subvault, text, tool};
 
 fn with_profile(world: &World, profile: &str) {
     let config = fs::read_to_string(world.config()).unwrap();
@@ -25,6 +27,13 @@ fn a_plan_is_explained_and_runs_follow_it() {
     world.run(&["plan", "--why", "home.snapshots"]).expect(0).says(&["every 4 hours suffices to lose 4 hours at most"]);
     world.run(&["plan", "--why", text(&world.home())]).expect(0).says(&["critical", "people's files"]);
     world.run(&["plan", "--why", "nobody"]).expect(1).says(&["nothing in the strategy is called `nobody`", "home"]);
+    // Sizes are known once there is something.
+    fs::write(world.home().join("data"), noise(4 << 20, 1)).unwrap();
+    tool(&["btrfs", "filesystem", "sync", text(&world.home())]);
+    let page = world.run(&["plan", "--format", "html"]).expect(0).out;
+    for picture in ["layout", "flow", "retention", "space"] {
+        assert!(page.contains(&format!("id=\"{picture}-wide-title\"")), "{picture}");
+    }
     let lived = world.run(&["simulate", "--months", "2", "--json"]).expect(0).json();
     assert_eq!(lived["months"].as_array().unwrap().len(), 2);
     world.run(&["simulate", "--away", "nobody 3 weeks"]).expect(1).says(&["there is no target `nobody`"]);
@@ -76,4 +85,37 @@ fn objectives_are_solved_and_what_stands_in_the_way_is_named() {
     proved(
         "objectives: solved for a real pool, told where they cannot be had; costs of buckets, proposals and comparisons",
     );
+}
+
+/// An example of a configuration with the report of such a machine.
+#[test]
+fn a_plan_is_a_page_in_a_file() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let config = crates.join("../examples/production-vps.toml");
+    let facter = crates.join("host/tests/main/facter/production-vps.json");
+    let plan = |more: &[&str]| subvault(&config, &[&["plan", "--facter", text(&facter)], more].concat());
+    let dir = tempfile::tempdir().unwrap();
+    let (page, link) = (dir.path().join("plan.html"), dir.path().join("link"));
+    let wrote = plan(&["--output", text(&page)]).expect(0).says(&["wrote", "plan.html"]);
+    assert_eq!(wrote.out, "");
+    let html = fs::read_to_string(&page).unwrap();
+    assert!(html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>\n") && html.contains("<svg"), "{html}");
+    let json = plan(&["--json"]).expect(0);
+    let strategy = json.json();
+    for name in ["subvolumes", "targets"].iter().flat_map(|all| strategy[all].as_array().unwrap()) {
+        assert!(html.contains(&format!("<code>{}</code>", name["name"].as_str().unwrap())), "{name}");
+    }
+    // What a link leads to is replaced, and nothing else is left there.
+    symlink("plan.html", &link).unwrap();
+    plan(&["--format", "json", "--output", text(&link)]).expect(0);
+    assert_eq!(fs::read_to_string(&page).unwrap(), json.out);
+    assert_eq!(names(dir.path()), ["link", "plan.html"]);
+    let markdown = plan(&["--format", "markdown"]).expect(0).out;
+    assert!(markdown.starts_with("# Strategy for ") && markdown.contains("```mermaid\n"), "{markdown}");
+    assert_eq!(plan(&["--format", "terminal"]).expect(0).out, plan(&[]).expect(0).out);
+    plan(&["--output", "plan.pdf"]).expect(1).says(&["tells no format", "--format html"]);
+    plan(&["--json", "--format", "html"]).expect(1).says(&["leave one of them out"]);
+    plan(&["--format", "html", "--output", text(dir.path())]).expect(1).says(&["is no file"]);
+    plan(&["--output", text(&dir.path().join("none/plan.html"))]).expect(3).says(&["No such file or directory"]);
+    proved("a plan as a page with pictures, for an example and the report of its machine, put in place as a whole");
 }
