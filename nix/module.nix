@@ -131,6 +131,8 @@ in
 
     systemd.timers = units.timers;
 
+    systemd.slices = units.slices;
+
     systemd.tmpfiles.rules = attributes.tmpfiles cfg.attributes;
 
     services.udev.packages = mkIf (rendered.rules != "") [

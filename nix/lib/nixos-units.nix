@@ -35,4 +35,15 @@ in
       wantedBy = unit.Install.WantedBy;
     }
   ) (ofKind ".timer");
+
+  slices = lib.mapAttrs (
+    _: unit:
+    removeAttrs (common unit) [
+      "after"
+      "wants"
+    ]
+    // {
+      sliceConfig = unit.Slice;
+    }
+  ) (ofKind ".slice");
 }

@@ -18,14 +18,25 @@ let
       ++ [ verb ]
     );
 
-  # A first full can take days. Not idle: on a disk that always has something to do the copy would never end.
+  # A first full can take days.
   life = {
     TimeoutStartSec = "infinity";
+    Slice = "subvault.slice";
     Nice = 10;
-    IOSchedulingClass = "best-effort";
-    IOSchedulingPriority = 7;
     UMask = "0077";
-  };
+  }
+  // (
+    if wanted.idle_io then
+      { IOSchedulingClass = "idle"; }
+    else
+      # Not idle: on a disk that always has something to do the copy would never end.
+      {
+        IOSchedulingClass = "best-effort";
+        IOSchedulingPriority = 7;
+      }
+  );
+
+  opensLuks = builtins.any (disk: disk.kind == "crypto_LUKS") wanted.disks;
 
   locked = {
     ProtectSystem = "full";
@@ -65,7 +76,7 @@ let
         "AF_UNIX"
         "AF_NETLINK"
       ]
-      ++ lib.optional (builtins.any (disk: disk.kind == "crypto_LUKS") wanted.disks) "AF_ALG"
+      ++ lib.optional opensLuks "AF_ALG"
       ++ lib.optionals wanted.network [
         "AF_INET"
         "AF_INET6"
@@ -126,7 +137,12 @@ let
         Documentation = [ "man:subvault-run(1)" ];
       };
       Timer = {
-        OnCalendar = lib.unique (map (calendar.inZone wanted.zone) wanted.wake);
+        OnCalendar = lib.unique (
+          map (calendar.inZone wanted.zone) (
+            # What could not be sent for want of mains or a network is tried again.
+            wanted.wake ++ lib.optional wanted.tries_hourly "hourly"
+          )
+        );
         # What was missed while the machine was off or asleep is done once, soon after it is back.
         Persistent = true;
         AccuracySec = "1s";
@@ -145,6 +161,22 @@ let
         { ExecStart = command "replicate --wait --target %i"; };
   };
 
+  # What all of them get together: others have a weight of 100 each.
+  slice = {
+    "subvault.slice" = {
+      Unit = {
+        Description = "What subvault does in the background";
+        Documentation = [ "man:subvault-run(1)" ];
+      };
+      Slice = {
+        CPUWeight = 20;
+        IOWeight = 20;
+      }
+      # What hooks need of memory nobody knows, and to open a LUKS container may take a GiB.
+      // lib.optionalAttrs (!wanted.hooks && !opensLuks) { MemoryHigh = "1G"; };
+    };
+  };
+
   # Disks are known by the uuid of what is on them, never by the name that the kernel gave them.
   rule = disk: ''
     ACTION!="remove", SUBSYSTEM=="block", ENV{ID_FS_TYPE}=="${disk.kind}", ENV{ID_FS_UUID}=="${disk.uuid}", TAG+="systemd", ENV{SYSTEMD_WANTS}+="subvault-replicate@${disk.target}.service"
@@ -152,7 +184,9 @@ let
 in
 {
   units =
-    lib.optionalAttrs (wanted.wake != [ ]) timed // lib.optionalAttrs (wanted.disks != [ ]) plugged;
+    lib.optionalAttrs (wanted.wake != [ ]) timed
+    // lib.optionalAttrs (wanted.disks != [ ]) plugged
+    // lib.optionalAttrs (wanted.wake != [ ] || wanted.disks != [ ]) slice;
 
   # Empty where no disk is waited for.
   rules = lib.concatMapStringsSep "" rule wanted.disks;

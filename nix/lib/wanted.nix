@@ -22,6 +22,17 @@ let
   # is enough, since a run only does what is due.
   usual = if settings.host.profile == "production-vps" then "*:00/30" else "hourly";
 
+  # As crates/plan/src/strategy/profile.rs has them.
+  isLaptop = builtins.elem settings.host.profile [
+    "dual-nvme-laptop"
+    "single-nvme-laptop"
+    "laptop"
+  ];
+  isDesktop = builtins.elem settings.host.profile [
+    "dual-boot-desktop"
+    "desktop"
+  ];
+
   # When a subvolume's snapshots are taken: as it says itself, or its group, or the configuration as a whole.
   snapshotsOf =
     subvolume:
@@ -79,4 +90,8 @@ in
   }) (builtins.attrNames (lib.genAttrs plain (name: name)));
   network = buckets != [ ] || builtins.any (place: place.ssh != null) places;
   hooks = settings.hook != { };
+  # Somebody sits at it and goes away again.
+  idle_io = isLaptop || isDesktop;
+  # It is not always on mains and online.
+  tries_hourly = isLaptop;
 }

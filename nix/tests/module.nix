@@ -33,6 +33,7 @@ in
       paths = { };
       rules = [ ];
       services = { };
+      slices = { };
       timers = { };
       tmpfiles = [ ];
       warnings = [ ];

@@ -37,6 +37,7 @@ let
       system = said;
       systemd.services = said;
       systemd.timers = said;
+      systemd.slices = said;
       systemd.tmpfiles.rules = list;
       time = said;
       users = said;

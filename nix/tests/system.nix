@@ -29,7 +29,7 @@ in
   paths = lib.mapAttrs (
     _: service: map (package: package.name) (service.path or [ ])
   ) evaluated.systemd.services;
-  inherit (evaluated.systemd) timers;
+  inherit (evaluated.systemd) timers slices;
   tmpfiles = evaluated.systemd.tmpfiles.rules;
   rules = map (rule: { inherit (rule) path text; }) evaluated.services.udev.packages;
   packages = map (package: package.name) evaluated.environment.systemPackages;

@@ -36,7 +36,37 @@ in
       credentials = [ ];
       network = false;
       hooks = false;
+      idle_io = false;
+      tries_hourly = false;
     };
+  };
+
+  testALaptopMakesRoom = {
+    expr =
+      let
+        ofProfile = profile: {
+          inherit (wantedOf { host.profile = profile; }) idle_io tries_hourly;
+        };
+      in
+      map ofProfile [
+        "dual-nvme-laptop"
+        "desktop"
+        "server"
+      ];
+    expected = [
+      {
+        idle_io = true;
+        tries_hourly = true;
+      }
+      {
+        idle_io = true;
+        tries_hourly = false;
+      }
+      {
+        idle_io = false;
+        tries_hourly = false;
+      }
+    ];
   };
 
   testSchedulesComeFromWhoeverSaysThem = {

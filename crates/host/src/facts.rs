@@ -27,7 +27,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use subvault_model::facts::Facts;
+use subvault_model::facts::{Facts, Power};
 
 pub(crate) use by_id::best as best_id;
 pub(crate) use disks::in_order;
@@ -65,6 +65,12 @@ pub fn look(now: Timestamp) -> Found {
     found.facts.pools = pools;
     found.not_known = not_known;
     found
+}
+
+/// How the machine is powered, as the kernel's files below `root` tell it; `None` where they tell nothing.
+#[must_use]
+pub fn power(root: &Path) -> Option<Power> {
+    power::look(&Root::new(root))
 }
 
 /// The machine, its power and its disks, as the kernel's files below `root` tell them; the pools are left out.

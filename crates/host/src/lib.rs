@@ -20,6 +20,7 @@ pub mod ioctl;
 pub mod lock;
 pub mod look;
 pub mod mounts;
+pub mod network;
 pub mod pace;
 pub mod pool;
 pub mod prefetch;

@@ -31,6 +31,7 @@ pub mod restore;
 pub mod restore_copy;
 pub mod rollback;
 pub mod run;
+pub mod sends_now;
 pub mod setup;
 pub mod snapshot;
 pub mod throughput;

@@ -14,6 +14,7 @@ use subvault_model::bandwidth::Bandwidth;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::names::{HookName, SubvolumeName, TargetName};
 use subvault_plan::policy::{ArchivePolicy, Policy};
+use subvault_plan::strategy::sending::Conditions;
 use subvault_store::{ObjectStore, S3Settings};
 
 use crate::error::JobError;
@@ -154,6 +155,8 @@ pub struct Setup {
     pub replicas: Vec<ReplicaSetup>,
     /// What is run around snapshots.
     pub hooks: BTreeMap<HookName, Hook>,
+    /// What has to be so before a run sends what is due.
+    pub conditions: Conditions,
     /// What is asked for.
     pub policy: Policy,
 }

@@ -4,9 +4,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod btrbk;
+mod cadence;
 pub mod file;
+pub mod fstab;
 pub mod import;
+pub mod monitoring;
 pub mod nix;
 pub mod report;
+mod seen;
+pub mod snapper;
+pub mod sysctl;
 pub mod systemd;
+pub mod tmpfiles;
 mod toml_text;

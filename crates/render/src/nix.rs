@@ -10,13 +10,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use subvault_model::names::HostName;
 
-use crate::file::RenderedFile;
+use crate::file::{RenderedFile, mark};
 
 pub use self::value::expression;
 use self::value::{attribute, quoted};
-
-/// How the files begin that this program may write anew: whoever changes one takes this line out, and it is left alone.
-pub const MARK: &str = "# Written by `subvault render nix`. Take this line out to keep changes of your own.\n";
 
 /// A layout in `nix/disko`, and the disks that it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +89,7 @@ fn profiles() -> String {
 /// When the disks are not those of the profile, or something cannot be written down.
 pub fn render(wanted: &Wanted) -> Result<Vec<RenderedFile>, NotRendered> {
     let files = [("flake.nix", flake(wanted)?), ("host.nix", host(wanted)?)];
-    Ok(files.map(|(name, text)| RenderedFile { path: name.into(), text: format!("{MARK}{text}") }).into())
+    Ok(files.map(|(name, text)| RenderedFile { path: name.into(), text: format!("{}{text}", mark("nix")) }).into())
 }
 
 /// The disks as the layout takes them.

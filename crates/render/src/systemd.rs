@@ -7,7 +7,9 @@
 
 mod disk;
 mod escape;
+mod manners;
 mod service;
+mod slice;
 mod timer;
 
 use std::path::PathBuf;
@@ -16,7 +18,11 @@ use subvault_model::ids::PoolUuid;
 use subvault_model::names::TargetName;
 use subvault_plan::calendar::Calendar;
 
+pub use self::manners::Manners;
 use crate::file::RenderedFile;
+
+/// The word behind `subvault render`.
+const WORD: &str = "systemd";
 
 /// What the units are made of.
 #[derive(Debug, Clone)]
@@ -41,6 +47,8 @@ pub struct Wanted {
     pub network: bool,
     /// Whether commands of the user's are run.
     pub hooks: bool,
+    /// How the work makes room for others.
+    pub manners: Manners,
 }
 
 /// A disk and the target that is on it.
@@ -98,6 +106,7 @@ pub fn render(wanted: &Wanted) -> Result<Vec<RenderedFile>, NotRendered> {
             text: disk::rules(&wanted.disks)?,
         });
     }
+    files.push(unit("subvault.slice", slice::text(wanted)));
     Ok(files)
 }
 

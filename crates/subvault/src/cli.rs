@@ -81,7 +81,7 @@ pub enum Command {
     ForgetPath(forget_path::Args),
     /// Measure how fast each stage of archiving is here
     Bench(bench::Args),
-    /// Write units of systemd that start what is due
+    /// Write files for other programs: units of systemd, fstab, rules for monitoring …
     Render(render::Args),
     /// Make a configuration from snapper's or btrbk's
     Import(import::Args),

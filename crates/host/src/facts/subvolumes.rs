@@ -137,10 +137,12 @@ impl Sight<'_> {
         }
     }
 
-    /// Where it is seen, by the shortest path.
+    /// Where it is seen: where it is mounted itself rather than below a mount of what it lies in, and by the shortest path.
     fn seen(&self, listed: &ListedSubvolume) -> Option<(PathBuf, Subvolume)> {
+        let inside = Path::new("/").join(&listed.path);
+        let is_mounted_at = |place: &Path| self.mounts.iter().any(|mount| mount.root == inside && mount.point == place);
         let mut places = places_of(&self.mounts, &listed.path);
-        places.sort_by_key(|place| (place.as_os_str().len(), place.clone()));
+        places.sort_by_key(|place| (!is_mounted_at(place), place.as_os_str().len(), place.clone()));
         places.into_iter().find_map(|place| {
             // Something else may be mounted over it.
             let opened = Subvolume::open(&place).ok().filter(|opened| opened.id() == listed.info.id)?;

@@ -11,7 +11,8 @@ use subvault_model::bandwidth::Bandwidth;
 use subvault_model::bytesize::ByteSize;
 
 use super::sending::interval_within;
-use super::tier::Promise;
+use super::snapshots::length;
+use super::tier::{Promise, Tier};
 use crate::cost::budget::Budget;
 use crate::cost::compare::{self, rough};
 use crate::cost::holdings::{Archive, Cadence};
@@ -47,9 +48,23 @@ impl Objectives {
         self.lose_at_most.is_some() || self.back_within.is_some() || self.budget.is_some()
     }
 
-    /// What is promised about something, no less than what is stated.
+    /// It in words: `lose at most 1 hour, back within 1 day, $8.00 a month`.
     #[must_use]
-    pub fn narrowed(&self, promise: Promise) -> Promise {
+    pub fn words(&self) -> String {
+        let stated = [
+            self.lose_at_most.map(|time| format!("lose at most {}", length(time))),
+            self.back_within.map(|time| format!("back within {}", length(time))),
+            self.budget.map(|budget| budget.to_string()),
+        ];
+        stated.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What is promised about something of a tier: of what is critical or important, no less than what is stated.
+    #[must_use]
+    pub fn narrowed(&self, promise: Promise, tier: Tier) -> Promise {
+        if tier > Tier::Important {
+            return promise;
+        }
         let least = |promised: SignedDuration, stated: Option<SignedDuration>| stated.unwrap_or(promised).min(promised);
         Promise {
             lose_at_most: least(promise.lose_at_most, self.lose_at_most),
@@ -103,6 +118,41 @@ pub enum Binding {
         /// How soon what fits the budget would be back; `None`: nothing fits it.
         back_within: Option<SignedDuration>,
     },
+}
+
+impl Solved {
+    /// How it would be kept that does it, or comes nearest, in sentences without a full stop.
+    #[must_use]
+    pub fn found(&self) -> Vec<String> {
+        let (Answer::Met { solution } | Answer::NotMet { nearest: Some(solution), .. }) = &self.answer else {
+            return Vec::new();
+        };
+        let Choice { cadence, class, dearest, back_after, .. } = &solution.choice;
+        let fulls =
+            cadence.full_every_days.map_or_else(|| "one full".to_owned(), |days| format!("a full every {days} days"));
+        let generations = match cadence.keep_generations.get() {
+            1 => "1 generation".to_owned(),
+            count => format!("{count} generations"),
+        };
+        let Solution { provider, chunk, loses, sending, .. } = solution;
+        vec![
+            format!("{provider} {class}: {generations} kept, {fulls}, chunks of {chunk}"),
+            format!("sent every {}, which takes about {}", length(*loses).trim_start_matches("1 "), rough(*sending)),
+            format!("up to {dearest} a month in a year; everything back after {}", rough(*back_after)),
+        ]
+    }
+}
+
+impl Answer {
+    /// Whether it can be had, in a few words.
+    #[must_use]
+    pub const fn words(&self) -> &'static str {
+        match self {
+            Self::Met { .. } => "this is the cheapest that does it",
+            Self::NotMet { nearest: Some(_), .. } => "not all of it can be had; this comes nearest",
+            Self::NotMet { nearest: None, .. } => "not all of it can be had",
+        }
+    }
 }
 
 impl Binding {

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use jiff::SignedDuration;
 use serde::Serialize;
+use subvault_model::facts::Power;
 
 use super::decision::Decision;
 use super::profile::{Family, Profile};
@@ -172,12 +173,23 @@ pub fn bandwidth(profile: Profile) -> Decision<Option<&'static str>> {
 }
 
 /// What has to be so before a laptop sends (P6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Conditions {
     /// It is on mains, or its battery has so many hundredths.
     pub battery_percent_min: Option<u8>,
     /// The network is not paid for by the byte.
     pub unmetered: bool,
+}
+
+impl Conditions {
+    /// Why nothing is sent for now: there is neither mains nor enough charge. What is not known keeps from nothing.
+    #[must_use]
+    pub fn lack_of_power(&self, power: Option<Power>) -> Option<String> {
+        let least = self.battery_percent_min?;
+        let power = power.filter(|power| power.has_battery && power.is_on_mains == Some(false))?;
+        let left = power.battery_percent.filter(|percent| *percent < least)?;
+        Some(format!("it runs on its battery, which has {left} %, and sends on mains or with {least} %"))
+    }
 }
 
 /// What has to be so before such a host sends.

@@ -172,7 +172,9 @@ fn check(decided: &Decided, said: &Said) {
         let is_temporary = subvolume.tier.value == Tier::Temporary;
         assert_eq!(subvolume.snapshots.value.is_none(), is_temporary, "{subvolume:?}");
         assert_eq!(subvolume.keep.is_none(), is_temporary, "{subvolume:?}");
-        if let (Some(stated), Some(promise)) = (said.objectives.lose_at_most, subvolume.promise) {
+        if let (Some(stated), Some(promise), Tier::Critical | Tier::Important) =
+            (said.objectives.lose_at_most, subvolume.promise, subvolume.tier.value)
+        {
             assert!(promise.lose_at_most <= stated, "{subvolume:?}");
             let sends = subvolume.sends.value.as_ref().map(|text| Calendar::parse(text, &|_| None).unwrap());
             let apart = sends.map(|calendar| longest_apart(&calendar, &said.wall));

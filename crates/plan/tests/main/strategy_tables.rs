@@ -4,12 +4,12 @@
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use subvault_model::bytesize::ByteSize;
-use subvault_model::facts::{Chassis, Disk, Facts, Machine, SubvolumeFacts, Transport, Use};
+use subvault_model::facts::{Chassis, Disk, Facts, Machine, Power, SubvolumeFacts, Transport, Use};
 use subvault_model::file_path::FilePath;
 use subvault_plan::strategy::layout;
 use subvault_plan::strategy::profile::{Family, Profile, choose};
 use subvault_plan::strategy::proof;
-use subvault_plan::strategy::sending::{NIGHT, calendar, frequency, start};
+use subvault_plan::strategy::sending::{NIGHT, calendar, conditions, frequency, start};
 use subvault_plan::strategy::snapshots::{cadence, retention};
 use subvault_plan::strategy::storage::{Mode, intent, sysctls};
 use subvault_plan::strategy::tier::{Tier, of_workload, promise};
@@ -354,5 +354,25 @@ fn what_is_in_a_subvolume_counts_more_than_its_name() {
     ] {
         let told = tell(&facts);
         assert_eq!(told.value, expected, "{facts:?}: {}", told.because);
+    }
+}
+
+/// P6: a laptop sends on mains or well charged; what nothing is known of waits for nothing.
+#[test]
+fn only_a_low_battery_keeps_a_laptop_from_sending() {
+    let power = |has_battery, is_on_mains, battery_percent| Some(Power { has_battery, is_on_mains, battery_percent });
+    for (power, waits) in [
+        (power(true, Some(false), Some(49)), true),
+        (power(true, Some(false), Some(50)), false),
+        (power(true, Some(true), Some(3)), false),
+        (power(true, None, Some(3)), false),
+        (power(true, Some(false), None), false),
+        (power(false, Some(false), None), false),
+        (None, false),
+    ] {
+        for profile in Profile::ALL {
+            let lacks = conditions(profile).value.lack_of_power(power).is_some();
+            assert_eq!(lacks, waits && profile.family() == Family::Laptop, "{profile}: {power:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use subvault_model::bytesize::ByteSize;
 use subvault_model::facts::{ChangeRate, Facts, PoolFacts, SubvolumeFacts, Use};
 use subvault_model::file_path::FilePath;
 use subvault_plan::strategy::assemble::strategy;
+use subvault_plan::strategy::objectives::Objectives;
 use subvault_plan::strategy::target_cost::{TargetCost, target_costs};
 use subvault_plan::strategy::wall_clock::WallClock;
 use subvault_plan::strategy::{Kept, Said, SaidTarget, TargetKind};
@@ -67,6 +68,8 @@ fn costs(facts: &Facts, targets: Vec<SaidTarget>) -> Vec<TargetCost> {
         profile: None,
         mode: None,
         overhead_percent_max: None,
+        objectives: Objectives::unstated("100 Mbit/s".parse().unwrap(), "20 Mbit/s".parse().unwrap()),
+        tables: tables(),
         subvolumes: Vec::new(),
         targets,
     };

@@ -3,6 +3,7 @@
 mod cost;
 mod kernel;
 mod layout;
+mod objectives;
 mod overview;
 mod proofs;
 mod sending;
@@ -29,6 +30,7 @@ pub(super) fn document(report: &Report<'_>) -> Document {
         storage::section(report),
         space::section(report),
         simulated::section(report),
+        objectives::section(report),
         cost::section(report),
         Some(proofs::section(report)),
         kernel::section(report),

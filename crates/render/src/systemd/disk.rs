@@ -2,11 +2,12 @@
 //! name that the kernel gave them.
 
 use super::{Disk, DiskIdentity, NotRendered};
-use crate::file::MARK;
+use crate::file::mark;
 
 /// The text of the rules.
 pub(super) fn rules(disks: &[Disk]) -> Result<String, NotRendered> {
-    let mut text = format!("{MARK}# A disk that a target is on starts its replication as soon as it is plugged in.\n");
+    let mut text = mark(super::WORD);
+    text.push_str("# A disk that a target is on starts its replication as soon as it is plugged in.\n");
     for disk in disks {
         let name = disk.target.as_str();
         // Everything else that the name of a target can hold is read by udev and systemd as it is.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::escape::{argument, optional, setting};
 use super::{DiskIdentity, NotRendered, Wanted};
-use crate::file::MARK;
+use crate::file::mark;
 
 /// What starts when something is due.
 pub(super) fn run(wanted: &Wanted) -> Result<String, NotRendered> {
@@ -34,13 +34,15 @@ fn command(wanted: &Wanted, verb: &str) -> Result<String, NotRendered> {
 }
 
 fn text(wanted: &Wanted, description: &str, manual: &str, command: &str) -> Result<String, NotRendered> {
-    let mut text = format!("{MARK}[Unit]\nDescription={description}\nDocumentation=man:{manual}(1)\n");
+    let mark = mark(super::WORD);
+    let mut text = format!("{mark}[Unit]\nDescription={description}\nDocumentation=man:{manual}(1)\n");
     text.push_str("# Snapshots carry the time.\nAfter=time-sync.target\n");
     if wanted.network {
         text.push_str("Wants=network-online.target\nAfter=network-online.target\n");
     }
     text.push_str(&format!("\n[Service]\nType=oneshot\nExecStart={command}"));
     text.push_str(LIFE);
+    text.push_str(if wanted.manners.idle_io { IDLE } else { LAST });
     if let Some(state) = &wanted.state {
         text.push_str(&format!("StateDirectory={state}\nStateDirectoryMode=0700\n"));
     }
@@ -80,14 +82,24 @@ const RUN_ALONE: &str = "\
 SuccessExitStatus=4
 ";
 
+/// There is no time-out that would fit: taking a snapshot and sending for days are the same service.
 const LIFE: &str = "\
 # A first full can take days. Interrupted, the next run goes on where this one was.
 TimeoutStartSec=infinity
-# Not idle: on a disk that always has something to do the copy would never end.
+Slice=subvault.slice
+UMask=0077
 Nice=10
+";
+
+const IDLE: &str = "\
+# Somebody sits at this machine: its disk is free often enough.
+IOSchedulingClass=idle
+";
+
+const LAST: &str = "\
+# Not idle: on a disk that always has something to do the copy would never end.
 IOSchedulingClass=best-effort
 IOSchedulingPriority=7
-UMask=0077
 ";
 
 /// What `ProtectSystem=full` closes.

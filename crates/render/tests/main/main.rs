@@ -5,10 +5,18 @@
 
 mod browser;
 mod btrbk;
+mod btrbk_out;
+mod fstab;
 mod golden;
+mod hosts;
 mod markup;
+mod monitoring;
 mod nix;
+mod outside;
 mod report;
 mod samples;
 mod snapper;
+mod snapper_out;
+mod sysctl;
 mod systemd;
+mod tmpfiles;

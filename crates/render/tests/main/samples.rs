@@ -5,8 +5,8 @@
 
 use std::num::NonZeroU32;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use subvault_model::bytesize::ByteSize;
 use subvault_model::facts::{
     ChangeRate, Chassis, Disk, Facts, Machine, PoolFacts, Power, SubvolumeFacts, Transport, Use,
@@ -17,6 +17,7 @@ use subvault_plan::cost::table::Tables;
 use subvault_plan::simulate::scenario::of_strategy;
 use subvault_plan::simulate::{Simulation, simulate};
 use subvault_plan::strategy::assemble::strategy;
+use subvault_plan::strategy::objectives::Objectives;
 use subvault_plan::strategy::target_cost::{TargetCost, target_costs};
 use subvault_plan::strategy::wall_clock::WallClock;
 use subvault_plan::strategy::{Kept, Said, SaidTarget, Strategy, TargetKind};
@@ -83,6 +84,8 @@ fn said(host: &str, targets: Vec<SaidTarget>) -> Said {
         profile: None,
         mode: None,
         overhead_percent_max: None,
+        objectives: Objectives::unstated("100 Mbit/s".parse().unwrap(), "20 Mbit/s".parse().unwrap()),
+        tables: Tables::load(&Overrides::default()).unwrap(),
         subvolumes: Vec::new(),
         targets,
     }
@@ -203,7 +206,10 @@ pub(crate) fn server() -> Sample {
         target("glacier", bucket("aws", Some("DEEP_ARCHIVE"))),
         target("standby", TargetKind::Host),
     ];
-    Sample::new(facts, &said("hetzner-prod", targets)).lived(18)
+    let rates = said("hetzner-prod", targets);
+    let budget = Some("30 USD/month".parse().unwrap());
+    let objectives = Objectives { lose_at_most: Some(SignedDuration::from_hours(1)), budget, ..rates.objectives };
+    Sample::new(facts, &Said { objectives, ..rates }).lived(18)
 }
 
 /// A server with so many subvolumes, for all kinds of things.

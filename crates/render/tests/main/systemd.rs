@@ -1,16 +1,19 @@
 //! Units and rules: golden files, and what systemd's and udev's own tools say of them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use subvault_plan::calendar::Calendar;
+use subvault_plan::strategy::profile::Family;
 use subvault_render::file::RenderedFile;
-use subvault_render::systemd::{Disk, DiskIdentity, NotRendered, Wanted, render};
+use subvault_render::systemd::{Disk, DiskIdentity, Manners, NotRendered, Wanted, render};
 use subvault_testkit::pool::LoopPool;
 use tempfile::TempDir;
 
 use crate::golden::compare;
+use crate::hosts;
 
 const POOL: &str = "5f0c5d63-7a7e-4f4b-9d0e-0c1a58a2f001";
 const CONTAINER: &str = "c1a58a2f-7a7e-4f4b-9d0e-5f0c5d630002";
@@ -31,6 +34,7 @@ fn plain() -> Wanted {
         credentials: Vec::new(),
         network: false,
         hooks: false,
+        manners: Manners::default(),
     }
 }
 
@@ -51,6 +55,7 @@ fn rich() -> Wanted {
         credentials: vec![("vault.credentials".to_owned(), "/etc/sub vault/vault.credentials".into())],
         network: true,
         hooks: false,
+        manners: Manners { idle_io: true, tries_hourly: true },
     }
 }
 
@@ -117,7 +122,8 @@ fn a_mistake_in_a_unit_would_be_seen() {
 /// Of 10; systemd's own services have about 2 to 9, a service that says nothing has 9.6.
 #[test]
 fn the_services_are_locked_in() {
-    for (name, wanted, limit) in [("plain", plain(), 5.0), ("rich", rich(), 6.0)] {
+    let hooks = Wanted { hooks: true, ..rich() };
+    for (name, wanted, limit) in [("plain", plain(), 3.7), ("rich", rich(), 4.4), ("hooks", hooks, 8.3)] {
         let files = render(&wanted).unwrap();
         let root = put(&files, &wanted);
         let unit = root.path().join(&files[0].path);
@@ -137,6 +143,61 @@ fn the_timer_says_what_the_configuration_says() {
     assert_eq!(events, ["hourly America/New_York", "Sun 03:00 America/New_York", "*-*-01 04:00 Europe/Berlin"]);
     let (good, told) = run(Command::new("systemd-analyze").arg("calendar").args(events));
     assert!(good, "{told}");
+}
+
+/// What is known of a host makes room on it: a laptop looks once more each hour, and waits for its disk.
+#[test]
+fn work_makes_room_by_what_the_host_is() {
+    for (_, strategy) in hosts::every() {
+        let is_laptop = strategy.profile.value.family() == Family::Laptop;
+        let sits = is_laptop || strategy.profile.value.family() == Family::Desktop;
+        let wanted = Wanted { wake: calendars(&["02:00"]), manners: Manners::of(strategy.profile.value), ..plain() };
+        let files = render(&wanted).unwrap();
+        let text = |name: &str| files.iter().find(|f| f.path.ends_with(name)).unwrap().text.clone();
+        assert_eq!(text("subvault.service").contains("IOSchedulingClass=idle\n"), sits);
+        assert!(text("subvault.service").contains("Slice=subvault.slice\n"));
+        assert!(text("subvault.timer").contains("OnCalendar=02:00\n"));
+        assert_eq!(text("subvault.timer").contains("OnCalendar=hourly\n"), is_laptop);
+        let root = put(&files, &wanted);
+        let mut verify = Command::new("systemd-analyze");
+        verify.args(["verify", "--man=no", "--recursive-errors=no", "--root"]).arg(root.path());
+        let (good, told) = run(verify.args(["subvault.service", "subvault.timer", "subvault.slice"]));
+        assert!(good && told.is_empty(), "{told}");
+    }
+}
+
+/// Every time that a strategy plans is one that systemd knows, and sends begin in the window for them.
+#[test]
+fn systemd_knows_every_time_of_every_strategy() {
+    let mut events = BTreeSet::new();
+    for (_, strategy) in hosts::every() {
+        let window = strategy.sending.window;
+        assert!((window.from..window.to).contains(&strategy.sending.start.value));
+        for one in &strategy.subvolumes {
+            events.extend(one.snapshots.value.clone().into_iter().chain(one.sends.value.clone()));
+        }
+        events.extend(strategy.proofs.iter().map(|proof| proof.calendar.to_owned()));
+    }
+    let wanted = Wanted { wake: calendars(&events.iter().map(String::as_str).collect::<Vec<_>>()), ..plain() };
+    let timer = render(&wanted).unwrap().into_iter().find(|f| f.path.ends_with("subvault.timer")).unwrap();
+    let written: BTreeSet<&str> = timer.text.lines().filter_map(|line| line.strip_prefix("OnCalendar=")).collect();
+    assert!(written.len() > 12 && written.len() == events.len(), "{written:?}");
+    let (good, told) = run(Command::new("systemd-analyze").arg("calendar").args(written));
+    assert!(good, "{told}");
+}
+
+/// With hooks nobody knows how much memory is needed, and to open a LUKS container may take a GiB.
+#[test]
+fn only_what_is_known_is_limited() {
+    let limited = |wanted: &Wanted| {
+        let files = render(wanted).unwrap();
+        files.iter().find(|f| f.path.ends_with("subvault.slice")).unwrap().text.contains("MemoryHigh=")
+    };
+    assert!(limited(&plain()) && !limited(&Wanted { hooks: true, ..plain() }));
+    let mut disks = rich().disks;
+    assert!(!limited(&Wanted { disks: disks.clone(), ..plain() }));
+    disks.retain(|disk| matches!(disk.identity, DiskIdentity::Pool(_)));
+    assert!(limited(&Wanted { disks, ..plain() }));
 }
 
 /// Rules where udev looks, taken back when dropped.

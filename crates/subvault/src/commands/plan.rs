@@ -6,8 +6,8 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use subvault_host::clock;
-use subvault_host::facts::{self, Found};
+use subvault_host::facts::Found;
+use subvault_host::{clock, facts};
 use subvault_plan::strategy::assemble::strategy;
 use subvault_plan::strategy::{Said, Strategy};
 
@@ -56,7 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 
 /// What was decided for a host.
 pub struct Decided {
-    /// What is known of the host, and what is not.
+    /// What is known of it, and what is not.
     pub found: Found,
     /// What was decided.
     pub strategy: Strategy,
@@ -81,5 +81,6 @@ pub fn decide(facter: Option<&Path>, context: &Context) -> Result<Decided, Failu
         Some(report) => of_report(report)?,
         None => facts::look(clock::now()),
     };
-    Ok(Decided { strategy: strategy(&found.facts, &said), said, found })
+    let strategy = strategy(&found.facts, &said);
+    Ok(Decided { found, strategy, said })
 }

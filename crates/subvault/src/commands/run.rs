@@ -6,6 +6,7 @@ use subvault_jobs::observe::{Claim, Sight, look};
 use subvault_jobs::replica::directory::Access;
 use subvault_jobs::replicate::reach;
 use subvault_jobs::run::{Runner, decide};
+use subvault_jobs::sends_now::{SendsNow, sends_now};
 use subvault_jobs::setup::Setup;
 use subvault_model::names::TargetName;
 use subvault_model::note::Note;
@@ -41,8 +42,9 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut setup = context.setup()?;
     only(&mut setup, &args.subvolumes)?;
-    let request = Request { snapshots: Wanted::Due, sends: Wanted::Due, prune: true, note: Note::default() };
-    carry_out(setup, &Asked { command: "subvault run", request, targets: &[], dry_run: args.dry_run }, context)
+    let SendsNow { sends, targets } = sends_now(&setup, &context.monitor);
+    let request = Request { snapshots: Wanted::Due, sends, prune: true, note: Note::default() };
+    carry_out(setup, &Asked { command: "subvault run", request, targets: &targets, dry_run: args.dry_run }, context)
 }
 
 /// What a verb asks for.

@@ -25,6 +25,7 @@ use subvault_plan::policy::{ArchivePolicy, Fulls, Policy, SubvolumePolicy};
 use subvault_plan::sizes::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, lanes, part_bytes};
 use subvault_plan::space::Limits;
 use subvault_plan::strategy::assemble::CHUNK;
+use subvault_plan::strategy::sending::conditions;
 use subvault_store::{Key, S3Settings};
 use toml::Spanned;
 
@@ -64,7 +65,17 @@ pub fn resolve(document: &Document) -> Result<Setup, ConfigError> {
         limits: limits(document)?,
         zone: resolver.zone()?,
     };
-    Ok(Setup { host: resolver.host()?, state, subvolumes, targets, replicas, hooks: resolver.hooks()?, policy })
+    let conditions = document.config.host.profile.map(|word| conditions(word.0).value).unwrap_or_default();
+    Ok(Setup {
+        host: resolver.host()?,
+        state,
+        subvolumes,
+        targets,
+        replicas,
+        hooks: resolver.hooks()?,
+        conditions,
+        policy,
+    })
 }
 
 /// When a pool is short of space.

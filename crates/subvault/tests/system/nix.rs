@@ -126,7 +126,7 @@ fn text_of_parent(path: &Path) -> &str {
 /// What NixOS is given for the same.
 fn by_module(system: &Value) -> Lines {
     let mut lines = Lines::new();
-    for (kind, suffix) in [("services", ".service"), ("timers", ".timer")] {
+    for (kind, suffix) in [("services", ".service"), ("timers", ".timer"), ("slices", ".slice")] {
         let units = system[kind].as_object().unwrap().iter().filter(|(name, _)| *name != "subvault-attributes");
         for (name, unit) in units {
             lines.insert(format!("{name}{suffix}"), of_unit(unit));
@@ -155,7 +155,7 @@ fn of_unit(unit: &Value) -> BTreeSet<String> {
     ] {
         unit.get(option).into_iter().for_each(|value| add(key, value));
     }
-    for section in ["serviceConfig", "timerConfig"] {
+    for section in ["serviceConfig", "timerConfig", "sliceConfig"] {
         let settings = unit.get(section).and_then(Value::as_object).into_iter().flatten();
         settings.for_each(|(key, value)| add(key, value));
     }

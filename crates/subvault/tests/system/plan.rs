@@ -61,7 +61,7 @@ fn objectives_are_solved_and_what_stands_in_the_way_is_named() {
     assert_eq!((&home["snapshots"]["value"], &home["sends"]["value"]), (&"hourly".into(), &"00/4:00".into()));
     world.run(&["plan"]).expect(0).says(&[
         "lose at most 4 hours",
-        "the cheapest that does it",
+        "this is the cheapest that does it",
         "everything back after",
     ]);
     world.run(&["plan", "--why", "home.sends"]).expect(0).says(&["[objectives] say how much may be lost"]);

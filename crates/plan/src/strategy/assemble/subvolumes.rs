@@ -13,7 +13,7 @@ use crate::strategy::profile::Profile;
 use crate::strategy::sending;
 use crate::strategy::snapshots::{cadence, retention};
 use crate::strategy::storage::{FilesystemOption, Mode, caveats, intent, means};
-use crate::strategy::tier::{of_workload, promise};
+use crate::strategy::tier::{Tier, of_workload, promise};
 use crate::strategy::workload::{Workload, tell, tell_by_path};
 use crate::strategy::{Said, SaidSubvolume, SubvolumeStrategy};
 
@@ -93,7 +93,7 @@ impl Decider<'_> {
         let of_workload = || of_workload(workload.value, self.profile);
         let tier = Decision::unless_said(said.and_then(|said| said.tier), of_workload);
         let stated = &self.said.objectives;
-        let promise = promise(tier.value, self.profile).map(|promise| stated.narrowed(promise));
+        let promise = promise(tier.value, self.profile).map(|promise| stated.narrowed(promise, tier.value));
         let snapshots =
             Decision::unless_said(said.and_then(|said| said.snapshots.clone()), || cadence(promise, &self.said.wall));
         let keep = match (&snapshots.value, said.and_then(|said| said.keep.clone())) {
@@ -103,7 +103,7 @@ impl Decider<'_> {
         };
         let frequency = sending::frequency(workload.value, self.profile);
         let sends = Decision::unless_said(said.and_then(|said| said.sends.clone()), || {
-            let lose_at_most = stated.lose_at_most.filter(|_| promise.is_some());
+            let lose_at_most = stated.lose_at_most.filter(|_| tier.value <= Tier::Important);
             sending::times(frequency.clone(), self.start, lose_at_most, &self.said.wall)
         });
         SubvolumeStrategy {

@@ -7,8 +7,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use subvault_render::file::MARK;
-use subvault_render::systemd::{Disk, DiskIdentity, Wanted, render};
+use subvault_render::systemd::{Disk, DiskIdentity, Manners, Wanted, render};
 
 use super::evaluate::{evaluate, given, nix, stub};
 use crate::systemd::{calendars, cases};
@@ -48,7 +47,6 @@ fn from_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Render
         match path.rsplit('/').next() {
             Some(name) if !name.ends_with(".rules") => drop(rendered.units.insert(name.to_owned(), understood(text))),
             _ => {
-                let text = text.strip_prefix(MARK).unwrap();
                 rendered.rules = text.lines().filter(|line| !line.starts_with('#')).map(|l| format!("{l}\n")).collect();
             }
         }
@@ -69,7 +67,7 @@ fn from_nixos(unit: &Value) -> Settings {
         }
     };
     for (key, value) in unit.as_object().unwrap() {
-        let sections = [("serviceConfig", "Service"), ("timerConfig", "Timer")];
+        let sections = [("serviceConfig", "Service"), ("timerConfig", "Timer"), ("sliceConfig", "Slice")];
         let section = sections.iter().find(|(option, _)| option == key);
         match (key.as_str(), section) {
             (_, Some((_, section))) => value.as_object().unwrap().iter().for_each(|(key, v)| add(section, key, v)),
@@ -107,7 +105,7 @@ fn by_nix(wanted: &[Wanted]) -> Vec<Rendered> {
 
 fn as_rendered(value: &Value) -> Rendered {
     let mut rendered = Rendered { rules: text(&value["rules"]), ..Rendered::default() };
-    for (kind, suffix) in [("services", ".service"), ("timers", ".timer")] {
+    for (kind, suffix) in [("services", ".service"), ("timers", ".timer"), ("slices", ".slice")] {
         for (name, unit) in value["nixos"][kind].as_object().unwrap() {
             rendered.units.insert(format!("{name}{suffix}"), from_nixos(unit));
         }
@@ -135,6 +133,8 @@ fn as_value(wanted: &Wanted) -> Value {
         "credentials": wanted.credentials.iter().map(credential).collect::<Vec<_>>(),
         "network": wanted.network,
         "hooks": wanted.hooks,
+        "idle_io": wanted.manners.idle_io,
+        "tries_hourly": wanted.manners.tries_hourly,
     })
 }
 
@@ -189,8 +189,14 @@ fn wanted() -> impl Strategy<Value = Wanted> {
     let places = (path(), proptest::option::of(path()), proptest::collection::vec(path(), 0..4));
     let secrets = proptest::collection::vec(("[a-z.]{1,8}", path()), 0..3);
     let disks = proptest::collection::vec(disk(), 0..3);
-    (places, proptest::option::of("[a-z/]{1,9}"), (wake, zone), (disks, secrets), any::<(bool, bool)>()).prop_map(
-        |((program, config, writes), state, (wake, zone), (disks, credentials), (network, hooks))| Wanted {
+    (places, proptest::option::of("[a-z/]{1,9}"), (wake, zone), (disks, secrets), any::<[bool; 4]>()).prop_map(
+        |(
+            (program, config, writes),
+            state,
+            (wake, zone),
+            (disks, credentials),
+            [network, hooks, idle_io, tries_hourly],
+        )| Wanted {
             program,
             config,
             state,
@@ -201,6 +207,7 @@ fn wanted() -> impl Strategy<Value = Wanted> {
             credentials,
             network,
             hooks,
+            manners: Manners { idle_io, tries_hourly },
         },
     )
 }

@@ -1,8 +1,6 @@
 //! A strategy on a terminal: what is wrong first, then a line for each subvolume, then what they share.
 
-use subvault_plan::cost::compare::rough;
-use subvault_plan::cost::propose::Choice;
-use subvault_plan::strategy::objectives::{Answer, Solved};
+use subvault_plan::strategy::objectives::Solved;
 use subvault_plan::strategy::snapshots::{length, short};
 use subvault_plan::strategy::storage::Means;
 use subvault_plan::strategy::tier::Tier;
@@ -132,35 +130,8 @@ fn sending(strategy: &Strategy) -> String {
 
 /// What does what the owner states; what stands in the way is among the warnings.
 fn objectives(solved: &Solved) -> String {
-    let stated = &solved.stated;
-    let wanted = [
-        stated.lose_at_most.map(|time| format!("lose at most {}", length(time))),
-        stated.back_within.map(|time| format!("back within {}", length(time))),
-        stated.budget.map(|budget| budget.to_string()),
-    ];
-    let wanted = wanted.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let (head, solution) = match &solved.answer {
-        Answer::Met { solution } => ("the cheapest that does it", Some(solution)),
-        Answer::NotMet { nearest, .. } => ("not all of it can be had; the nearest", nearest.as_ref()),
-    };
-    let Some(solution) = solution else { return format!("\nObjectives ({wanted}): not all of it can be had.\n") };
-    let Choice { cadence, class, dearest, back_after, .. } = &solution.choice;
-    let fulls =
-        cadence.full_every_days.map_or_else(|| "one full".to_owned(), |days| format!("a full every {days} days"));
-    format!(
-        "\nObjectives ({wanted}): {head}:\n  {} {class}, {} kept, {fulls}, chunks of {}; sent every {} (that takes about {})\n  \
-         up to {dearest} a month in a year; everything back after {}\n",
-        solution.provider,
-        generations(cadence.keep_generations.get()),
-        solution.chunk,
-        length(solution.loses),
-        rough(solution.sending),
-        rough(*back_after)
-    )
-}
-
-fn generations(count: u32) -> String {
-    if count == 1 { "1 generation".to_owned() } else { format!("{count} generations") }
+    let found: String = solved.found().iter().map(|line| format!("  {line}\n")).collect();
+    format!("\nObjectives ({}): {}\n{found}", solved.stated.words(), solved.answer.words())
 }
 
 fn room(strategy: &Strategy) -> String {

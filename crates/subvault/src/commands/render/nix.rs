@@ -1,14 +1,13 @@
 //! `subvault render nix`: this host as a flake.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use subvault_jobs::setup::Setup;
 use subvault_render::file::RenderedFile;
 use subvault_render::nix::{self, Wanted};
 
-use super::Placed;
-use crate::config::Document;
+use super::files::Where;
+use crate::config;
+use crate::context::Context;
 use crate::failure::Failure;
 
 /// What it takes.
@@ -23,12 +22,8 @@ pub(super) struct Nix {
     /// Where the flake of subvault itself is: `git+https://…?dir=nix`
     #[arg(long, value_name = "FLAKE")]
     source: String,
-    /// Write the files into this directory
-    #[arg(long, value_name = "DIR")]
-    pub(super) to: Option<PathBuf>,
-    /// Tell what would be written, and write nothing
-    #[arg(long, short = 'n', requires = "to")]
-    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) place: Where,
 }
 
 fn named(text: &str) -> Result<(String, String), String> {
@@ -37,7 +32,9 @@ fn named(text: &str) -> Result<(String, String), String> {
 }
 
 /// The files.
-pub(super) fn files(args: &Nix, document: &Document, setup: &Setup) -> Result<Vec<RenderedFile>, Failure> {
+pub(super) fn files(args: &Nix, context: &Context) -> Result<Vec<RenderedFile>, Failure> {
+    let document = config::load(&context.config)?;
+    let setup = config::resolve(&document)?;
     let hint = "docs/nixos.md tells what is needed";
     let mut disks = BTreeMap::new();
     for (name, device) in &args.disks {
@@ -58,7 +55,5 @@ pub(super) fn files(args: &Nix, document: &Document, setup: &Setup) -> Result<Ve
 }
 
 /// What to do once they are written.
-pub(super) fn next(_: &[Placed]) -> String {
-    "next: nixos-generate-config --no-filesystems beside them, then nixos-rebuild or disko-install; see docs/nixos.md\n"
-        .to_owned()
-}
+pub(super) const NEXT: &str =
+    "nixos-generate-config --no-filesystems beside them, then nixos-rebuild or disko-install; see docs/nixos.md";

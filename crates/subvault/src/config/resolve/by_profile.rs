@@ -10,7 +10,7 @@ use subvault_plan::calendar::Calendar;
 use subvault_plan::keep::Keep;
 use subvault_plan::strategy::sending::{self, frequency};
 use subvault_plan::strategy::snapshots::{cadence, retention};
-use subvault_plan::strategy::tier::{of_workload, promise};
+use subvault_plan::strategy::tier::{Tier, of_workload, promise};
 use subvault_plan::strategy::wall_clock::WallClock;
 use subvault_plan::strategy::workload::tell_by_path;
 
@@ -38,10 +38,10 @@ impl Resolver<'_> {
         let wall = self.wall();
         let parse = |text: &str| Calendar::parse(text, &|name| TimeZone::get(name).ok()).ok();
         let stated = objectives::stated(self.document);
-        let promise = promise(tier, profile).map(|promise| stated.narrowed(promise));
+        let promise = promise(tier, profile).map(|promise| stated.narrowed(promise, tier));
         let snapshots = cadence(promise, &wall).value.as_deref().and_then(parse);
         let start = sending::start(&self.host_name(), profile, &wall).value;
-        let lose_at_most = stated.lose_at_most.filter(|_| promise.is_some());
+        let lose_at_most = stated.lose_at_most.filter(|_| tier <= Tier::Important);
         let sends = sending::times(frequency(workload, profile), start, lose_at_most, &wall).value;
         Some(Usual {
             snapshots,
