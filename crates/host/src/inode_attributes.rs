@@ -42,13 +42,19 @@ impl<'a> Inherited<'a> {
         Ok(self.flags()?.contains(IFlags::NOCOW))
     }
 
-    /// Has new files overwritten in place.
+    /// Has new files overwritten in place, and so not compressed: a compression that the directory inherited goes.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn set_nocow(&self) -> Result<()> {
-        let flags = self.flags()? | IFlags::NOCOW;
-        rustix::fs::ioctl_setflags(&self.directory, flags).map_err(self.trouble("set the attribute C of"))
+        let flags = self.flags()?;
+        let set =
+            |flags| rustix::fs::ioctl_setflags(&self.directory, flags).map_err(self.trouble("set the attribute C of"));
+        // The kernel refuses to go from one to the other in one step (`check_fsflags` in fs/btrfs/ioctl.c).
+        if flags.contains(IFlags::COMPRESSED) {
+            set(flags - IFlags::COMPRESSED)?;
+        }
+        set((flags | IFlags::NOCOW) - IFlags::COMPRESSED)
     }
 
     fn flags(&self) -> Result<IFlags> {

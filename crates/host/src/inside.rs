@@ -159,6 +159,23 @@ impl Inside {
         Ok(())
     }
 
+    /// Makes the directories that are missing on the way to `path`, such as everybody can read.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub fn make_plain_directories(&self, path: &Path) -> Result<()> {
+        let mut way = PathBuf::new();
+        for part in path.components() {
+            way.push(part);
+            if self.find(&way, OFlags::PATH | OFlags::DIRECTORY)?.is_none() {
+                let (dir, name) = self.directory_of(&way)?;
+                let made = rustix::fs::mkdirat(&dir, name, Mode::from_raw_mode(0o755));
+                made.map_err(|error| self.trouble("make the directory", &way, error))?;
+            }
+        }
+        Ok(())
+    }
+
     fn make_directory(&self, path: &Path, like: &Self) -> Result<()> {
         let trouble = |error: Errno| self.trouble("make the directory", path, error);
         let model = like.find(path, OFlags::PATH | OFlags::DIRECTORY)?.ok_or_else(|| trouble(Errno::NOENT))?;

@@ -23,8 +23,6 @@ pub struct Wanted {
 pub struct WantedSubvolume {
     /// Where, from the root of the system.
     pub path: FilePath,
-    /// Whether it is made where nothing is.
-    pub is_made: bool,
     /// Whether its files are to be overwritten in place.
     pub is_nocow: bool,
     /// How its files are to be compressed whatever the filesystem says, in the words of `btrfs property`.
@@ -171,20 +169,19 @@ impl ApplyPlan {
     fn subvolume(&mut self, wanted: &WantedSubvolume, there: There) {
         let path = &wanted.path;
         let attributes = match there {
-            There::Nothing if wanted.is_made => {
+            There::Nothing => {
                 let because = wanted.because.clone();
                 self.steps.push(ApplyStep::CreateSubvolume { path: path.clone(), because });
                 Attributes { is_empty: true, is_nocow: false, is_compressed_so: false }
             }
-            There::Nothing | There::NoPlace if wanted.is_made => {
-                self.left.push(format!("/{path}: what it would lie in is no directory of a Btrfs"));
+            There::NoPlace => {
+                self.left.push(format!("{}: what it would lie in is no directory of a Btrfs", shown(path)));
                 return;
             }
-            There::Nothing | There::NoPlace => return,
             There::Other => {
                 let what =
                     "is no subvolume; make one beside it, copy with `cp -a --reflink=always`, and exchange their names";
-                self.left.push(format!("/{path} {what}"));
+                self.left.push(format!("{} {what}", shown(path)));
                 return;
             }
             There::Subvolume(attributes) => attributes,
@@ -197,7 +194,8 @@ impl ApplyPlan {
         match (wanted.is_nocow && !there.is_nocow, there.is_empty) {
             (true, true) => self.steps.push(ApplyStep::SetNoCow { path: path.clone(), because: because.clone() }),
             (true, false) => self.left.push(format!(
-                "/{path} has files, which stay copied on write; `chattr +C` holds for files that are made after it"
+                "{} has files, which stay copied on write; `chattr +C` holds for files that are made after it",
+                shown(&path)
             )),
             (false, _) => {}
         }
@@ -220,12 +218,21 @@ impl ApplyPlan {
     }
 }
 
+/// A path from the root of the system on.
+fn shown(path: &FilePath) -> String {
+    if path.as_bytes().is_empty() { "/".to_owned() } else { format!("/{path}") }
+}
+
 impl fmt::Display for ApplyStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CreateSubvolume { path, because } => write!(f, "make the subvolume /{path}: {because}"),
-            Self::SetNoCow { path, because } => write!(f, "have /{path} overwritten in place (chattr +C): {because}"),
-            Self::SetCompression { path, word, because } => write!(f, "have /{path} compressed with {word}: {because}"),
+            Self::CreateSubvolume { path, because } => write!(f, "make the subvolume {}: {because}", shown(path)),
+            Self::SetNoCow { path, because } => {
+                write!(f, "have {} overwritten in place (chattr +C): {because}", shown(path))
+            }
+            Self::SetCompression { path, word, because } => {
+                write!(f, "have {} compressed with {word}: {because}", shown(path))
+            }
             Self::WriteFile { path, replaces: false, .. } => write!(f, "write /{}", path.display()),
             Self::WriteFile { path, replaces: true, .. } => write!(f, "write /{} anew", path.display()),
             Self::Reload => f.write_str("have systemd and udev read their files again"),

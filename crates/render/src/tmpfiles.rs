@@ -4,30 +4,29 @@
 //! line of type `t` sets it. Both are inherited by what is made below later; what is there already keeps what it has, and
 //! nothing here rewrites it.
 
-use subvault_model::facts::Facts;
-use subvault_plan::strategy::Strategy;
 use subvault_plan::strategy::storage::Means;
+use subvault_plan::strategy::{Strategy, SubvolumeStrategy};
 
 use crate::file::{RenderedFile, mark};
-use crate::seen::{self, Seen};
 
 /// The lines; `None` where every subvolume is as the filesystem is.
 #[must_use]
-pub fn render(facts: &Facts, strategy: &Strategy) -> Option<RenderedFile> {
-    let lines: String = seen::all(facts, strategy).iter().map(lines).collect();
+pub fn render(strategy: &Strategy) -> Option<RenderedFile> {
+    let mut subvolumes: Vec<&SubvolumeStrategy> = strategy.subvolumes.iter().collect();
+    subvolumes.sort_by_key(|subvolume| &subvolume.path);
+    let lines: String = subvolumes.into_iter().map(lines).collect();
     let text = format!("{}{HEAD}{lines}", mark("tmpfiles"));
     (!lines.is_empty()).then(|| RenderedFile { path: "etc/tmpfiles.d/subvault.conf".into(), text })
 }
 
-fn lines(seen: &Seen<'_>) -> String {
-    let decided = seen.decided;
+fn lines(decided: &SubvolumeStrategy) -> String {
     let attributes = decided.means.iter().filter_map(|means| match means {
         Means::FilesystemOption(_) => None,
         Means::NoCowAttribute => Some(("h", "+C".to_owned())),
         Means::CompressionProperty(value) => Some(("t", format!("btrfs.compression={value}"))),
     });
     let line = |(kind, attribute): (&str, String)| {
-        let line = match pattern(&seen.path()) {
+        let line = match pattern(&[b"/", decided.path.as_bytes()].concat()) {
             Some(path) => format!("{kind} {path} - - - - {attribute}\n"),
             None => format!("# There is no line with {attribute}: tmpfiles.d cannot hold /{}.\n", decided.path),
         };

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    archive, around, bench, completions, cost, detect, diff, doctor, forget_path, gc, import, init, list, man, plan,
-    prune, render, replicate, restore, rollback, run, simulate, snapshot, ssh_serve, status, undo, verify,
+    apply, archive, around, bench, completions, cost, detect, diff, doctor, forget_path, gc, import, init, list, man,
+    plan, prune, render, replicate, restore, rollback, run, simulate, snapshot, ssh_serve, status, undo, verify,
 };
 use crate::config;
 use crate::context::Context;
@@ -41,6 +41,8 @@ pub enum Command {
     Init(init::Args),
     /// Show what is best for this host, and why
     Plan(plan::Args),
+    /// Make the host as the strategy says
+    Apply(apply::Args),
     /// Live the strategy through in virtual time
     Simulate(simulate::Args),
     /// Tell what storage costs here, and elsewhere
@@ -109,6 +111,7 @@ impl Command {
             Self::Detect(args) => detect::run(args, context),
             Self::Init(args) => init::run(args, context),
             Self::Plan(args) => plan::run(args, context),
+            Self::Apply(args) => apply::run(args, context),
             Self::Simulate(args) => simulate::run(args, context),
             Self::Cost(args) => cost::run(args, context),
             Self::Run(args) => run::run(args, context),

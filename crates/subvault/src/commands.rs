@@ -1,5 +1,6 @@
 //! The verbs, a module each: what it takes, which job it calls, how its answer looks.
 
+pub mod apply;
 pub mod archive;
 pub mod around;
 pub mod bench;

@@ -10,8 +10,8 @@ use subvault_plan::apply::{
     ApplyStep, Attributes, FileThere, Observed, There, Wanted, WantedFile, WantedSubvolume, plan,
 };
 
-fn subvolume(is_made: bool, is_nocow: bool, compression: Option<&'static str>) -> WantedSubvolume {
-    WantedSubvolume { path: FilePath::new("var/lib/x"), is_made, is_nocow, compression, because: "why".to_owned() }
+fn subvolume(is_nocow: bool, compression: Option<&'static str>) -> WantedSubvolume {
+    WantedSubvolume { path: FilePath::new("var/lib/x"), is_nocow, compression, because: "why".to_owned() }
 }
 
 fn one(wanted: WantedSubvolume, there: There) -> (Vec<String>, usize) {
@@ -28,16 +28,15 @@ fn subvolumes_are_made_where_nothing_is() {
     let nocow = "have /var/lib/x overwritten in place (chattr +C): why";
     let compress = "have /var/lib/x compressed with none: why";
     for (wanted, there, steps, left) in [
-        (subvolume(true, true, None), There::Nothing, vec![make, nocow], 0),
-        (subvolume(true, false, Some("none")), There::Nothing, vec![make, compress], 0),
-        (subvolume(true, true, None), There::NoPlace, vec![], 1),
-        (subvolume(false, true, None), There::Nothing, vec![], 0),
-        (subvolume(true, true, None), There::Other, vec![], 1),
-        (subvolume(true, true, None), There::Subvolume(empty), vec![nocow], 0),
+        (subvolume(true, None), There::Nothing, vec![make, nocow], 0),
+        (subvolume(false, Some("none")), There::Nothing, vec![make, compress], 0),
+        (subvolume(true, None), There::NoPlace, vec![], 1),
+        (subvolume(true, None), There::Other, vec![], 1),
+        (subvolume(true, None), There::Subvolume(empty), vec![nocow], 0),
         // Files that are there stay as they are: that is told, and nothing is moved.
-        (subvolume(true, true, None), There::Subvolume(full), vec![], 1),
-        (subvolume(true, true, None), There::Subvolume(Attributes { is_nocow: true, ..full }), vec![], 0),
-        (subvolume(true, false, Some("none")), There::Subvolume(full), vec![compress], 0),
+        (subvolume(true, None), There::Subvolume(full), vec![], 1),
+        (subvolume(true, None), There::Subvolume(Attributes { is_nocow: true, ..full }), vec![], 0),
+        (subvolume(false, Some("none")), There::Subvolume(full), vec![compress], 0),
     ] {
         let expected: Vec<String> = steps.into_iter().map(str::to_owned).collect();
         assert_eq!(one(wanted.clone(), there), (expected, left), "{wanted:?} {there:?}");
@@ -91,14 +90,14 @@ fn there() -> impl Strategy<Value = There> {
 proptest! {
     #[test]
     fn the_second_time_there_is_nothing_to_do(
-        subvolumes in vec((any::<[bool; 2]>(), select(vec![None, Some("none"), Some("zstd")]), there()), 0..5),
+        subvolumes in vec((any::<bool>(), select(vec![None, Some("none"), Some("zstd")]), there()), 0..5),
         files in vec(select(vec![FileThere::Nothing, FileThere::Same, FileThere::Ours, FileThere::Theirs]), 0..5),
         units in vec(any::<bool>(), 0..3),
     ) {
         let wanted = Wanted {
-            subvolumes: subvolumes.iter().enumerate().map(|(n, ([is_made, is_nocow], compression, _))| WantedSubvolume {
+            subvolumes: subvolumes.iter().enumerate().map(|(n, (is_nocow, compression, _))| WantedSubvolume {
                 path: FilePath::new(format!("s{n}")),
-                ..subvolume(*is_made, *is_nocow, *compression)
+                ..subvolume(*is_nocow, *compression)
             }).collect(),
             files: (0..files.len())
                 .map(|n| WantedFile { path: PathBuf::from(format!("etc/{n}")), text: String::new() })

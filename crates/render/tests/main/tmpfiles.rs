@@ -20,7 +20,7 @@ use crate::outside::{asked, joined, put};
 #[test]
 fn the_lines_are_as_they_were_read() {
     for (name, facts, strategy) in hosts::named() {
-        compare(&format!("tmpfiles/{name}.txt"), &joined(&render(&facts, &strategy)));
+        compare(&format!("tmpfiles/{name}.txt"), &joined(&render(&strategy)));
     }
 }
 
@@ -30,7 +30,7 @@ fn a_host_without_wishes_of_its_own_needs_no_file() {
     let mut strategy = strategy(&facts, &hosts::said(Profile::Laptop, "x"));
     strategy.subvolumes.retain(|one| one.storage.value.is_cow);
     strategy.subvolumes.iter_mut().for_each(|one| one.means.clear());
-    assert_eq!(render(&facts, &strategy), None);
+    assert_eq!(render(&strategy), None);
 }
 
 /// The attributes of a directory, as letters.
@@ -69,7 +69,7 @@ fn attributes_are_set_on_what_is_meant_and_on_nothing_else() {
     for (one, means) in strategy.subvolumes.iter_mut().zip(means.iter().cycle()) {
         one.means = vec![means.clone()];
     }
-    let file = put(&root, &render(&facts, &strategy).unwrap());
+    let file = put(&root, &render(&strategy).unwrap());
     asked(Command::new("systemd-tmpfiles").arg("--create").arg(format!("--root={}", root.display())).arg(file));
     for one in &strategy.subvolumes {
         let (wanted, found) = (&one.means[0], attributes(&at(one.path.as_bytes())));
@@ -88,7 +88,7 @@ fn what_cannot_be_written_is_told() {
     let facts = Facts { pools: vec![pool(hosts::FIRST, there)], ..Facts::default() };
     let mut strategy = strategy(&facts, &hosts::said(Profile::Server, "x"));
     strategy.subvolumes.iter_mut().for_each(|one| one.means = vec![Means::NoCowAttribute]);
-    let text = render(&facts, &strategy).unwrap().text;
+    let text = render(&strategy).unwrap().text;
     assert!(text.contains("cannot hold /\\xff\\xfe.") && text.contains("cannot hold /new\\nline."), "{text}");
     assert!(!text.lines().any(|line| line.starts_with(['h', 't'])), "{text}");
 }
@@ -106,7 +106,7 @@ fn new_files_inherit_it() {
     let mut strategy = strategy(&facts, &hosts::said(Profile::Server, "x"));
     strategy.subvolumes[0].means = vec![Means::NoCowAttribute];
     strategy.subvolumes[1].means = vec![Means::CompressionProperty("none")];
-    let file = put(&root, &render(&facts, &strategy).unwrap());
+    let file = put(&root, &render(&strategy).unwrap());
     asked(Command::new("systemd-tmpfiles").arg("--create").arg(format!("--root={}", root.display())).arg(file));
     for (name, letter) in [("data/file", 'C'), ("quiet/file", 'm')] {
         fs::write(root.join(name), [0; 1 << 16]).unwrap();

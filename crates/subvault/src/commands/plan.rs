@@ -69,6 +69,18 @@ pub struct Decided {
 /// # Errors
 /// When the configuration or the report cannot be used.
 pub fn decide(facter: Option<&Path>, context: &Context) -> Result<Decided, Failure> {
+    let found = match facter {
+        Some(report) => of_report(report)?,
+        None => facts::look(clock::now()),
+    };
+    decide_for(found, context)
+}
+
+/// Decides the strategy for a host of which this was found out.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub fn decide_for(found: Found, context: &Context) -> Result<Decided, Failure> {
     let said = match config::load(&context.config) {
         Ok(document) => config::said(&document)?,
         // Without a configuration everything is chosen; one that was named has to be there.
@@ -76,10 +88,6 @@ pub fn decide(facter: Option<&Path>, context: &Context) -> Result<Decided, Failu
             config::said(&config::parse(String::new(), String::new())?)?
         }
         Err(error) => return Err(error.into()),
-    };
-    let found = match facter {
-        Some(report) => of_report(report)?,
-        None => facts::look(clock::now()),
     };
     let strategy = strategy(&found.facts, &said);
     Ok(Decided { found, strategy, said })

@@ -17,7 +17,7 @@ use subvault_render::systemd::{self, NotRendered};
 
 use self::files::{Handed, Where, deliver};
 use self::words::Word;
-use super::plan::decide;
+use super::plan::{Decided, decide};
 use crate::config;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -151,6 +151,21 @@ fn all(args: &All, context: &Context) -> Result<Exit, Failure> {
     files.push(monitoring::grafana());
     let next = "docs/render.md tells what each is for; let one program alone take the snapshots";
     deliver(&Handed { files, base: Path::new("/"), next }, &args.options.place, context)
+}
+
+/// What a system needs to do what is due: units, kernel parameters and attributes. Units only where something is ever due.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub fn of_system(program: &Path, decided: &Decided, context: &Context) -> Result<Vec<RenderedFile>, Failure> {
+    let mut files = match units(Some(program), context)? {
+        Err(NotRendered::NothingDue) => Vec::new(),
+        units => units.map_err(|error| unfit(&error))?,
+    };
+    for word in [words::SYSCTL, words::TMPFILES] {
+        files.extend((word.make)(decided, context)?);
+    }
+    Ok(files)
 }
 
 /// The units, or why there can be none.

@@ -31,6 +31,12 @@ impl Progress {
         Self { quiet, terminal, journal: to_journal(), bar: Mutex::new(None) }
     }
 
+    /// Whether notes are not shown.
+    #[must_use]
+    pub const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     fn with_bar(&self, act: impl FnOnce(&mut Option<ProgressBar>)) {
         // A thread that died while drawing must not stop the work.
         if let Ok(mut bar) = self.bar.lock() {

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test cannot go on without what it asks for")]
 
+mod apply;
 mod around;
 mod copies_back;
 mod damage;

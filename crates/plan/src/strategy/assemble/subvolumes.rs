@@ -38,7 +38,7 @@ pub(super) fn all<'a>(facts: &'a Facts, said: &Said, profile: Profile, mode: Mod
         if !seen.contains(&only_said.name) {
             let workload = tell_by_path(only_said.path.as_bytes());
             let decided = decider.decide(only_said.name.clone(), only_said.path.clone(), Some(only_said), workload);
-            found.push((None, decided));
+            found.push((pool_around(facts, &only_said.path), decided));
         }
     }
     found
@@ -135,6 +135,18 @@ pub(super) fn say_means(subvolume: &mut SubvolumeStrategy, options: &[Filesystem
 pub(super) fn place(seen_at: &FilePath) -> FilePath {
     let bytes = seen_at.as_bytes();
     FilePath::new(bytes.strip_prefix(b"/").unwrap_or(bytes))
+}
+
+/// The pool that something at a path would be made on: the one that is seen nearest around it.
+fn pool_around<'a>(facts: &'a Facts, path: &FilePath) -> Option<&'a PoolFacts> {
+    let is_around = |outer: &[u8]| {
+        let rest = path.as_bytes().strip_prefix(outer);
+        outer.is_empty() || rest.is_some_and(|rest| rest.starts_with(b"/"))
+    };
+    let seen = facts.pools.iter().flat_map(|pool| pool.subvolumes.iter().map(move |subvolume| (pool, subvolume)));
+    let places = seen.filter_map(|(pool, subvolume)| Some((pool, place(subvolume.seen_at.as_ref()?))));
+    let around = places.filter(|(_, outer)| is_around(outer.as_bytes()));
+    around.max_by_key(|(_, outer)| outer.as_bytes().len()).map(|(pool, _)| pool)
 }
 
 /// A name for what is seen at a path, with a number where that is taken.

@@ -1,11 +1,10 @@
 //! The strategy written down for people: on a terminal, or as a page with what there will be in a year and what that costs.
 
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use subvault_host::clock;
+use subvault_host::inside::Inside;
 use subvault_model::monitor::{Event, Monitor as _};
 use subvault_plan::simulate::scenario::of_strategy;
 use subvault_plan::simulate::simulate;
@@ -118,23 +117,7 @@ fn put(path: &Path, text: &str) -> Result<(), Failure> {
     if place.exists() && !place.is_file() {
         return Err(Failure::usage(format!("{} is no file", path.display()), "say another one, or leave --output out"));
     }
-    let mut name = place.clone().into_os_string();
-    name.push(".subvault-new");
-    replace(&place, &name, text).map_err(|source| {
-        // What is left of it is of no use to anybody; that it could not be written is told already.
-        let _ = fs::remove_file(&name);
-        Failure::Write { what: path.display().to_string(), source }
-    })
-}
-
-fn replace(place: &Path, new: &OsString, text: &str) -> io::Result<()> {
-    match fs::remove_file(new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    // Never through a link that somebody else has put there.
-    let mut file = OpenOptions::new().write(true).create_new(true).open(new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(new, place)
+    let (directory, name) = (place.parent().unwrap_or(Path::new("/")), place.file_name().unwrap_or_default());
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    Ok(Inside::open(directory)?.replace(Path::new(name), text.as_bytes())?)
 }

@@ -1,11 +1,11 @@
 //! Files that were rendered: printed, or put where they belong. One that somebody made their own is left alone.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use subvault_host::inside::Inside;
 use subvault_render::file::{RenderedFile, is_ours};
 
 use crate::context::Context;
@@ -67,8 +67,11 @@ pub(super) fn deliver(handed: &Handed<'_>, place: &Where, context: &Context) -> 
     };
     let fates = files.iter().map(|file| fate(root, file)).collect::<Result<Vec<_>, _>>()?;
     if !place.dry_run {
+        fs::create_dir_all(root).map_err(|source| Failure::Write { what: root.display().to_string(), source })?;
+        let inside = Inside::open(root)?;
         for (file, _) in files.iter().zip(&fates).filter(|(_, fate)| **fate != Fate::Same) {
-            put(&root.join(&file.path), &file.text)?;
+            inside.make_plain_directories(file.path.parent().unwrap_or(Path::new("")))?;
+            inside.replace(&file.path, file.text.as_bytes())?;
         }
     }
     let placed: Vec<Placed> = files.iter().zip(&fates).map(|(file, fate)| placed(root, file, Some(*fate))).collect();
@@ -127,19 +130,4 @@ fn fate(root: &Path, file: &RenderedFile) -> Result<Fate, Failure> {
             "move it away, or take over by hand what is printed without --output",
         )),
     }
-}
-
-/// Puts a file in place, whole or not at all.
-fn put(path: &Path, text: &str) -> Result<(), Failure> {
-    let write = || {
-        let directory = path.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(directory)?;
-        let mut name = path.as_os_str().to_owned();
-        name.push(".subvault-new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&name)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&name, path)
-    };
-    write().map_err(|source| Failure::Write { what: path.display().to_string(), source })
 }

@@ -26,7 +26,7 @@ pub(super) const SYSCTL: Word =
     Word { make: |decided, _| Ok(sysctl::render(&decided.strategy).into_iter().collect()), next: "sysctl --system" };
 
 pub(super) const TMPFILES: Word = Word {
-    make: |decided, _| Ok(tmpfiles::render(&decided.found.facts, &decided.strategy).into_iter().collect()),
+    make: |decided, _| Ok(tmpfiles::render(&decided.strategy).into_iter().collect()),
     next: "systemd-tmpfiles --create subvault.conf",
 };
 
