@@ -12,6 +12,7 @@ pub mod import;
 pub mod monitoring;
 pub mod nix;
 pub mod report;
+pub mod runbook;
 mod seen;
 pub mod snapper;
 pub mod sysctl;

@@ -32,8 +32,10 @@ use toml::Spanned;
 pub use self::credentials::read as read_credentials;
 pub use self::error::ConfigError;
 pub use self::resolve::{own_name, resolve};
+pub use self::s3::S3;
 pub use self::strategy::said;
 pub use self::subvolume::SNAPSHOTS;
+pub use self::target::Target;
 
 /// Where the configuration is, unless said otherwise.
 pub const PATH: &str = "/etc/subvault/subvault.toml";
@@ -71,7 +73,7 @@ pub struct Config {
     pub hooks: Vec<Spanned<hook::Hook>>,
     /// Where it is archived to, a table each.
     #[serde(default, rename = "target")]
-    pub targets: Vec<Spanned<target::Target>>,
+    pub targets: Vec<Spanned<Target>>,
 }
 
 /// A configuration with the text it was read from, which errors point into.

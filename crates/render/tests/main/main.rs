@@ -14,6 +14,7 @@ mod monitoring;
 mod nix;
 mod outside;
 mod report;
+mod runbooks;
 mod samples;
 mod snapper;
 mod snapper_out;

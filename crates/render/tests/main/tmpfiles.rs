@@ -19,7 +19,7 @@ use crate::outside::{asked, joined, put};
 
 #[test]
 fn the_lines_are_as_they_were_read() {
-    for (name, facts, strategy) in hosts::named() {
+    for (name, _, strategy) in hosts::named() {
         compare(&format!("tmpfiles/{name}.txt"), &joined(&render(&strategy)));
     }
 }

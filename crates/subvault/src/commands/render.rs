@@ -5,6 +5,7 @@
 mod files;
 mod nix;
 mod places;
+mod runbooks;
 mod units;
 mod words;
 
@@ -33,6 +34,7 @@ Examples:
   subvault render fstab                          how subvolumes are best mounted, and why
   subvault render prometheus --output /          rules that tell when something is wrong
   subvault render all --output /tmp/look         all of these, to look at
+  subvault render runbooks --output runbooks     pages for when something is lost
   subvault render nix --profile server --disk main=/dev/sda --source 'git+https://example.org/subvault?dir=nix' --output /etc/nixos")]
 pub struct Args {
     #[command(subcommand)]
@@ -61,6 +63,8 @@ enum What {
     Datadog(Options),
     /// All of these, to look at
     All(All),
+    /// What to do when something is lost: a page for each situation, in commands with this host's own names
+    Runbooks(runbooks::Runbooks),
     /// A flake for NixOS: the layout of the disks for a profile, and this configuration as options of the module
     Nix(nix::Nix),
 }
@@ -116,6 +120,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             deliver(&Handed { files, base: Path::new("/"), next: words::SEND }, place, context)
         }
         What::All(args) => all(args, context),
+        What::Runbooks(args) => runbooks::run(args, context),
         What::Nix(args) => {
             let files = nix::files(args, context)?;
             deliver(&Handed { files, base: Path::new(""), next: nix::NEXT }, &args.place, context)

@@ -34,6 +34,27 @@ pub(crate) enum Layout {
     Grub,
 }
 
+/// A kernel that says its version in its header, and has nothing else in it.
+pub(crate) fn kernel_image(version: &str) -> Vec<u8> {
+    let mut image = vec![0; 0x400];
+    image[0x202..0x206].copy_from_slice(b"HdrS");
+    image[0x20e..0x210].copy_from_slice(&0x100_u16.to_le_bytes());
+    image[0x300..0x300 + version.len()].copy_from_slice(version.as_bytes());
+    image
+}
+
+/// The menu that `grub-mkconfig` makes for a kernel of this version on this pool, with the root in `@rootfs`.
+pub(crate) fn grub_menu(uuid: &str, version: &str) -> String {
+    format!(
+        "set default=\"0\"\nmenuentry 'Debian GNU/Linux' --class debian --class os $menuentry_id_option \
+        'gnulinux-simple-{uuid}' {{\n\tinsmod gzio\n\tif [ x$grub_platform = xxen ]; then insmod xzio; fi\n\
+        \tinsmod btrfs\n\tsearch --no-floppy --fs-uuid --set=root {uuid}\n\techo\t'Loading Linux {version} ...'\n\
+        \tlinux\t/@rootfs/boot/vmlinuz-{version} root=UUID={uuid} ro rootflags=subvol=@rootfs  quiet\n\
+        \techo\t'Loading initial ramdisk ...'\n\tinitrd\t/@rootfs/boot/initrd.img-{version}\n}}\n\
+        if [ -f  ${{config_directory}}/custom.cfg ]; then\n  source ${{config_directory}}/custom.cfg\nfi\n"
+    )
+}
+
 impl Machine {
     /// A machine with a first snapshot, `snapshots/root.1`, since when `/etc/issue` has changed from `old` to `new`.
     pub(crate) fn new(layout: Layout) -> Self {
@@ -95,14 +116,7 @@ impl Machine {
     pub(crate) fn menu(&self, version: &str) {
         let uuid = tool(&["blkid", "-o", "value", "-s", "UUID", text(self.pool.device())]);
         let uuid = uuid.trim();
-        let menu = format!(
-            "set default=\"0\"\nmenuentry 'Debian GNU/Linux' --class debian --class os $menuentry_id_option \
-            'gnulinux-simple-{uuid}' {{\n\tinsmod gzio\n\tif [ x$grub_platform = xxen ]; then insmod xzio; fi\n\
-            \tinsmod btrfs\n\tsearch --no-floppy --fs-uuid --set=root {uuid}\n\techo\t'Loading Linux {version} ...'\n\
-            \tlinux\t/@rootfs/boot/vmlinuz-{version} root=UUID={uuid} ro rootflags=subvol=@rootfs  quiet\n\
-            \techo\t'Loading initial ramdisk ...'\n\tinitrd\t/@rootfs/boot/initrd.img-{version}\n}}\n\
-            if [ -f  ${{config_directory}}/custom.cfg ]; then\n  source ${{config_directory}}/custom.cfg\nfi\n"
-        );
+        let menu = grub_menu(uuid, version);
         self.write("boot/grub/grub.cfg", menu.as_bytes());
         self.write(&format!("boot/vmlinuz-{version}"), b"");
         self.write(&format!("usr/lib/modules/{version}/modules.dep"), b"");
@@ -120,11 +134,7 @@ impl Machine {
 
     /// Puts a kernel of this version on the boot partition.
     pub(crate) fn kernel(&self, version: &str) {
-        let mut image = vec![0; 0x400];
-        image[0x202..0x206].copy_from_slice(b"HdrS");
-        image[0x20e..0x210].copy_from_slice(&0x100_u16.to_le_bytes());
-        image[0x300..0x300 + version.len()].copy_from_slice(version.as_bytes());
-        fs::write(self.esp().join("vmlinuz-linux"), image).unwrap();
+        fs::write(self.esp().join("vmlinuz-linux"), kernel_image(version)).unwrap();
     }
 
     /// The boot partition.

@@ -34,6 +34,7 @@ mod recovery;
 mod render;
 mod replicate;
 mod rollback;
+mod runbooks;
 mod runs;
 mod schedule;
 mod sends_now;

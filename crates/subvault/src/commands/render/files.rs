@@ -67,16 +67,23 @@ pub(super) fn deliver(handed: &Handed<'_>, place: &Where, context: &Context) -> 
     };
     let fates = files.iter().map(|file| fate(root, file)).collect::<Result<Vec<_>, _>>()?;
     if !place.dry_run {
-        fs::create_dir_all(root).map_err(|source| Failure::Write { what: root.display().to_string(), source })?;
-        let inside = Inside::open(root)?;
-        for (file, _) in files.iter().zip(&fates).filter(|(_, fate)| **fate != Fate::Same) {
-            inside.make_plain_directories(file.path.parent().unwrap_or(Path::new("")))?;
-            inside.replace(&file.path, file.text.as_bytes())?;
-        }
+        let differing = files.iter().zip(&fates).filter(|(_, fate)| **fate != Fate::Same);
+        put_all(root, differing.map(|(file, _)| file))?;
     }
     let placed: Vec<Placed> = files.iter().zip(&fates).map(|(file, fate)| placed(root, file, Some(*fate))).collect();
     let text = summary(&placed, place.dry_run, handed.next);
     answer(context, &Answer { written: !place.dry_run, files: placed }, text)
+}
+
+/// Puts files below a directory, which is made if it is not there: each whole or not at all.
+pub(super) fn put_all<'a>(root: &Path, files: impl Iterator<Item = &'a RenderedFile>) -> Result<(), Failure> {
+    fs::create_dir_all(root).map_err(|source| Failure::Write { what: root.display().to_string(), source })?;
+    let inside = Inside::open(root)?;
+    for file in files {
+        inside.make_plain_directories(file.path.parent().unwrap_or(Path::new("")))?;
+        inside.replace(&file.path, file.text.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn answer(context: &Context, answer: &Answer, text: String) -> Result<Exit, Failure> {
