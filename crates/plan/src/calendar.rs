@@ -59,15 +59,29 @@ impl Field {
         self.0.is_empty() || self.0.iter().any(|r| r.has(value))
     }
 
-    /// The values that are meant, of those up to `last`.
-    fn values(&self, last: i8) -> impl Iterator<Item = i8> + '_ {
-        (0..=last).filter(|value| self.has(i16::from(*value)))
+    /// The values that are meant, of those from `first` to `last`. What is not meant is stepped over, not looked at.
+    fn values(&self, first: i8, last: i8) -> impl Iterator<Item = i8> + '_ {
+        let next =
+            move |from: i16| self.next(from).and_then(|next| i8::try_from(next).ok()).filter(|next| *next <= last);
+        std::iter::successors(next(i16::from(first)), move |value| next(i16::from(*value) + 1))
+    }
+
+    /// The first value from `from` on that is meant.
+    fn next(&self, from: i16) -> Option<i16> {
+        if self.0.is_empty() { Some(from) } else { self.0.iter().filter_map(|range| range.next(from)).min() }
     }
 }
 
 impl Range {
     fn has(self, value: i16) -> bool {
         (self.from..=self.to).contains(&value) && (value - self.from) % self.step == 0
+    }
+
+    /// The first of its values from `from` on.
+    fn next(self, from: i16) -> Option<i16> {
+        let over = (from - self.from).max(0);
+        let next = self.from.checked_add((over + self.step - 1) / self.step * self.step)?;
+        (next <= self.to).then_some(next)
     }
 }
 
@@ -121,16 +135,14 @@ impl Calendar {
     /// The first moment of this day that is after `after`.
     fn on_day(&self, date: Date, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         // What clocks have shown before does not come again: the first time counts.
-        let begin = zone.to_datetime(after);
-        self.hours.values(23).find_map(|hour| {
-            if date.at(hour, 59, 59, 0) < begin {
-                return None;
-            }
-            self.minutes.values(59).find_map(|minute| {
-                if date.at(hour, minute, 59, 0) < begin {
-                    return None;
-                }
-                self.seconds.values(59).find_map(|second| {
+        let shown = zone.to_datetime(after);
+        let (begin, is_today) = (shown.time(), date == shown.date());
+        let first_hour = if is_today { begin.hour() } else { 0 };
+        self.hours.values(first_hour, 23).find_map(|hour| {
+            let is_this_hour = is_today && hour == begin.hour();
+            self.minutes.values(if is_this_hour { begin.minute() } else { 0 }, 59).find_map(|minute| {
+                let is_this_minute = is_this_hour && minute == begin.minute();
+                self.seconds.values(if is_this_minute { begin.second() } else { 0 }, 59).find_map(|second| {
                     let moment = moment(date.at(hour, minute, second, 0), zone)?;
                     (moment > after).then_some(moment)
                 })

@@ -4,6 +4,8 @@
 //! expects. Failures are told beforehand, so that the same scenario gives the same months. Pure.
 
 mod clock;
+mod ledger;
+mod retention;
 pub mod scenario;
 mod series;
 mod store;
@@ -16,9 +18,11 @@ use subvault_model::names::{SubvolumeName, TargetName};
 
 use self::clock::{Clock, Moment};
 pub use self::clock::{Failure, OffHours};
+use self::retention::Retention;
 use self::series::Series;
 use self::store::Store;
 use crate::calendar::Calendar;
+use crate::cost::holdings::Stored;
 use crate::keep::Keep;
 
 /// What is lived through.
@@ -66,6 +70,8 @@ pub struct SimulatedTarget {
     pub full_every_days: Option<u32>,
     /// How many chains stay.
     pub keep_generations: u32,
+    /// For how many days the youngest stream of a chain must have been there before the chain goes.
+    pub gc_waits_days: u32,
     /// What stays of what is stored after compression, in hundredths.
     pub compressed_percent: u8,
     /// How much a second comes back from there.
@@ -85,6 +91,20 @@ pub struct Simulation {
     pub worst: Vec<Worst>,
     /// What happened that is worth telling.
     pub events: Vec<Event>,
+    /// What was ever stored at each target: what its bill is made from.
+    #[serde(skip)]
+    pub stored: Vec<StoredAt>,
+}
+
+/// What was ever stored at a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAt {
+    /// Its name.
+    pub name: TargetName,
+    /// How many subvolumes were sent there.
+    pub subvolumes: usize,
+    /// The streams. Days are counted from the beginning, and subvolumes are those that were sent, in the scenario's order.
+    pub streams: Vec<Stored>,
 }
 
 /// How things stand at a moment.
@@ -144,7 +164,9 @@ pub struct Event {
 pub fn simulate(scenario: &Scenario) -> Simulation {
     let mut world = World::new(scenario);
     let mut month_ends = month_ends(scenario).into_iter().peekable();
-    for moment in Clock::new(scenario) {
+    let mut clock = Clock::new(scenario);
+    while let Some(moment) = clock.go_on(world.next_due()) {
+        world.now = moment.real;
         while month_ends.peek().is_some_and(|end| *end <= moment.real) {
             month_ends.next().into_iter().for_each(|end| world.end_month(end));
         }
@@ -167,6 +189,7 @@ fn month_ends(scenario: &Scenario) -> Vec<Timestamp> {
 /// Everything there is, on the way.
 struct World<'a> {
     scenario: &'a Scenario,
+    now: Timestamp,
     series: Vec<Series<'a>>,
     stores: Vec<Store<'a>>,
     months: Vec<Month>,
@@ -175,13 +198,21 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(scenario: &'a Scenario) -> Self {
+        let series = |(place, facts)| Series::new(place, facts, &scenario.zone, scenario.from);
         Self {
             scenario,
-            series: scenario.subvolumes.iter().map(|s| Series::new(s, &scenario.zone, scenario.from)).collect(),
+            now: scenario.from,
+            series: scenario.subvolumes.iter().enumerate().map(series).collect(),
             stores: scenario.targets.iter().map(|t| Store::new(t, scenario)).collect(),
             months: Vec::new(),
             events: Vec::new(),
         }
+    }
+
+    /// When the first of what is known to come is due; what is due already waits for the host or a target.
+    fn next_due(&self) -> Option<Timestamp> {
+        let snapshots = self.series.iter().filter_map(|series| series.next_due(self.now));
+        snapshots.chain(self.stores.iter().filter_map(|store| store.next_due(self.now))).min()
     }
 
     /// A stretch in which the host is on.
@@ -193,12 +224,13 @@ impl<'a> World<'a> {
         }
         for store in &mut self.stores {
             store.come_and_go(moment, self.scenario, &mut self.events);
-            for series in &mut self.series {
+            for series in &self.series {
                 store.send_if_due(series, moment, &mut self.events);
             }
         }
+        let mut retention = Retention::new(moment.shown, &self.scenario.zone);
         for series in &mut self.series {
-            series.prune_if_due(moment, &self.stores);
+            series.prune_if_due(moment, &self.stores, &mut retention);
         }
     }
 
@@ -221,6 +253,7 @@ impl<'a> World<'a> {
 
     fn simulation(self) -> Simulation {
         let worst = self.series.iter().map(Series::worst).collect();
-        Simulation { months: self.months, worst, events: self.events }
+        let stored = self.stores.into_iter().map(Store::finish).collect();
+        Simulation { months: self.months, worst, events: self.events, stored }
     }
 }

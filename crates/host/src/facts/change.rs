@@ -3,6 +3,7 @@
 //! The kernel finds the leaves that were written since without looking at the others. That still takes long after much was
 //! written, so it is given up after a time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,20 +23,35 @@ const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
 /// A subvolume is not looked at for longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The oldest and the newest of these snapshots that are of the subvolume with this uuid, and far enough apart.
-pub(super) fn pair<'a>(
-    snapshots: impl Iterator<Item = &'a SubvolumeInfo>,
-    of: SnapshotUuid,
-    now: Timestamp,
-) -> Option<(&'a SubvolumeInfo, &'a SubvolumeInfo)> {
-    let parent = ParentUuid::from_bytes(*of.as_bytes());
-    let is_recent = |at: Timestamp| at <= now && now.duration_since(at) <= LONGEST;
-    let own = snapshots.filter(|info| info.parent_uuid == parent && is_recent(info.created) && info.otransid.0 > 0);
-    let own: Vec<_> = own.collect();
-    let old = own.iter().min_by_key(|info| (info.created, info.otransid))?;
-    let new = own.iter().max_by_key(|info| (info.created, info.otransid))?;
-    let is_apart = new.created.duration_since(old.created) >= SHORTEST && new.otransid > old.otransid;
-    is_apart.then_some((old, new))
+/// The oldest and the newest snapshot of each subvolume, as far as they are recent.
+#[derive(Debug)]
+pub(super) struct Pairs<'a>(BTreeMap<ParentUuid, (&'a SubvolumeInfo, &'a SubvolumeInfo)>);
+
+impl<'a> Pairs<'a> {
+    /// Of these snapshots, each of which is looked at once: there may be tens of thousands.
+    pub(super) fn new(snapshots: impl Iterator<Item = &'a SubvolumeInfo>, now: Timestamp) -> Self {
+        let is_recent = |at: Timestamp| at <= now && now.duration_since(at) <= LONGEST;
+        let age = |info: &SubvolumeInfo| (info.created, info.otransid);
+        let mut pairs = BTreeMap::new();
+        for info in snapshots.filter(|info| is_recent(info.created) && info.otransid.0 > 0) {
+            let Some(parent) = info.parent_uuid else { continue };
+            let (old, new) = pairs.entry(parent).or_insert((info, info));
+            if age(info) < age(old) {
+                *old = info;
+            }
+            if age(info) > age(new) {
+                *new = info;
+            }
+        }
+        Self(pairs)
+    }
+
+    /// Those of the subvolume with this uuid, where they are far enough apart.
+    pub(super) fn of(&self, uuid: SnapshotUuid) -> Option<(&'a SubvolumeInfo, &'a SubvolumeInfo)> {
+        let (old, new) = *self.0.get(&ParentUuid::from_bytes(*uuid.as_bytes())?)?;
+        let is_apart = new.created.duration_since(old.created) >= SHORTEST && new.otransid > old.otransid;
+        is_apart.then_some((old, new))
+    }
 }
 
 /// How much was written from one snapshot to the other; `None` where nothing says.
@@ -95,8 +111,8 @@ mod tests {
         let now = 100 * DAY;
         let of = |snapshots: &[SubvolumeInfo]| {
             let uuid = SnapshotUuid::from_bytes([1; 16]).unwrap();
-            let found = pair(snapshots.iter(), uuid, Timestamp::from_second(now).unwrap());
-            found.map(|(old, new)| (old.id.0, new.id.0))
+            let pairs = Pairs::new(snapshots.iter(), Timestamp::from_second(now).unwrap());
+            pairs.of(uuid).map(|(old, new)| (old.id.0, new.id.0))
         };
         let all = [
             snapshot(1, 1, now - 31 * DAY),

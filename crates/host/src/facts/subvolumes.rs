@@ -39,7 +39,9 @@ pub(super) fn look(pool: &Pool, mounts: &Mounts, now: Timestamp) -> Result<Conte
             mounted(&of_pool)
         }
     };
-    let mut sight = Sight { pool, all: &all, mounts: of_pool, top: None, not_known: Vec::new(), now };
+    let snapshots = all.iter().map(|listed| &listed.info).filter(|info| is_snapshot(info));
+    let pairs = change::Pairs::new(snapshots, now);
+    let mut sight = Sight { pool, all: &all, mounts: of_pool, top: None, not_known: Vec::new(), pairs };
     let places = sight.places();
     for listed in &all {
         if is_snapshot(&listed.info) {
@@ -78,7 +80,7 @@ struct Sight<'a> {
     /// Mounted when it is first needed; `Some(None)` where that fails.
     top: Option<Option<TopLevel>>,
     not_known: Vec<NotKnown>,
-    now: Timestamp,
+    pairs: change::Pairs<'a>,
 }
 
 /// What lies in what.
@@ -161,8 +163,7 @@ impl Sight<'_> {
     }
 
     fn change(&mut self, listed: &ListedSubvolume) -> Option<ChangeRate> {
-        let snapshots = self.all.iter().map(|other| &other.info).filter(|info| is_snapshot(info));
-        let (old, new) = change::pair(snapshots, listed.info.uuid?, self.now)?;
+        let (old, new) = self.pairs.of(listed.info.uuid?)?;
         change::rate(self.pool, old, new).unwrap_or_else(|why| {
             let what = format!("how much {} changes", file_path(&listed.path));
             self.not_known.push(NotKnown { what, why });

@@ -8,7 +8,7 @@ use subvault_model::bytesize::ByteSize;
 use super::bill::{Bill, bill};
 use super::budget::Budget;
 use super::daily::daily;
-use super::holdings::Archive;
+use super::holdings::{Archive, Holdings};
 use super::tariff::Tariff;
 use super::usage::{Restored, Usage, size};
 
@@ -59,23 +59,51 @@ pub fn forecast(
     months: u32,
     restored: Option<Restored>,
 ) -> Forecast {
-    let begins: Vec<Date> = (0..=months.min(MONTHS_MAX))
-        .map_while(|month| start.checked_add(Span::new().months(i64::from(month))).ok())
-        .collect();
-    let lengths: Vec<usize> = begins.windows(2).map(|pair| days_between(pair[0], pair[1])).collect();
-    let all = u32::try_from(lengths.iter().sum::<usize>()).unwrap_or_default();
-    let days = daily(&archive.simulate(all), tariff);
+    let months = Months::new(start, months);
+    bills(&archive.simulate(months.days()), tariff, &months, restored)
+}
+
+/// The months of a forecast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Months {
+    /// The first days of each, and the day after the last.
+    begins: Vec<Date>,
+}
+
+impl Months {
+    /// So many (at most 120) from `start` on, as far as the calendar goes.
+    #[must_use]
+    pub fn new(start: Date, months: u32) -> Self {
+        let begin = |month: u32| start.checked_add(Span::new().months(i64::from(month))).ok();
+        Self { begins: (0..=months.min(MONTHS_MAX)).map_while(begin).collect() }
+    }
+
+    /// How many days they have together.
+    #[must_use]
+    pub fn days(&self) -> u32 {
+        u32::try_from(self.pairs().map(|(from, until)| days_between(from, until)).sum::<usize>()).unwrap_or_default()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (Date, Date)> {
+        self.begins.windows(2).map(|pair| (pair[0], pair[1]))
+    }
+}
+
+/// The bills of what is stored over these months, if in each of them `restored` is brought back.
+#[must_use]
+pub fn bills(holdings: &Holdings, tariff: &Tariff<'_>, months: &Months, restored: Option<Restored>) -> Forecast {
+    let days = daily(holdings, tariff);
     let mut rest = days.as_slice();
-    let mut found = Vec::with_capacity(lengths.len());
-    for (pair, length) in begins.windows(2).zip(lengths) {
-        let (month, after) = rest.split_at(length.min(rest.len()));
+    let mut found = Vec::with_capacity(months.begins.len());
+    for (from, until) in months.pairs() {
+        let (month, after) = rest.split_at(days_between(from, until).min(rest.len()));
         rest = after;
         let mut usage: Usage = month.iter().copied().sum();
         usage.restored = restored;
         let stored = month.last().map_or(0, |day| day.bulk.byte_days);
         found.push(MonthBill {
-            from: pair[0],
-            until: pair[1],
+            from,
+            until,
             stored: size(stored),
             uploaded: size(usage.uploaded),
             bill: bill(tariff, &usage),

@@ -57,6 +57,7 @@ pub(super) struct Moment {
 pub(super) struct Clock<'a> {
     scenario: &'a Scenario,
     step: SignedDuration,
+    last: Timestamp,
     next: Timestamp,
     end: Timestamp,
 }
@@ -66,13 +67,15 @@ impl<'a> Clock<'a> {
         let begin = scenario.from.to_zoned(scenario.zone.clone());
         let end = begin.checked_add(jiff::Span::new().months(i64::from(scenario.months)));
         let end = end.map_or(scenario.from, |end| end.timestamp());
-        Self { scenario, step: step(scenario), next: scenario.from, end }
+        Self { scenario, step: step(scenario), last: scenario.from, next: scenario.from, end }
     }
 }
 
-/// A step: as often as anything happens, but not more often than every five minutes.
+/// Steps are not shorter than this.
+const LEAST: SignedDuration = SignedDuration::from_mins(5);
+
+/// The longest step: as often as anything happens, and at least every hour.
 fn step(scenario: &Scenario) -> SignedDuration {
-    const LEAST: SignedDuration = SignedDuration::from_mins(5);
     const MOST: SignedDuration = SignedDuration::from_hours(1);
     let gap = |calendar: &crate::calendar::Calendar| {
         let first = calendar.next(scenario.from, &scenario.zone)?;
@@ -82,16 +85,23 @@ fn step(scenario: &Scenario) -> SignedDuration {
     schedules.filter_map(gap).min().unwrap_or(MOST).clamp(LEAST, MOST)
 }
 
-impl Iterator for Clock<'_> {
-    type Item = Moment;
+/// The next step: at full hours and their parts, when calendars have their times.
+fn after(real: Timestamp, step: SignedDuration) -> Option<Timestamp> {
+    let over = real.as_second().rem_euclid(step.as_secs());
+    Timestamp::from_second(real.as_second() - over).ok()?.checked_add(step).ok()
+}
 
-    fn next(&mut self) -> Option<Moment> {
-        if self.next > self.end {
+impl Clock<'_> {
+    /// The next step; earlier than at full hours and their parts where something is due before. `None`: it is over.
+    pub(super) fn go_on(&mut self, due: Option<Timestamp>) -> Option<Moment> {
+        let sooner =
+            due.filter(|due| *due < self.next).and_then(|due| Some(due.max(self.last.checked_add(LEAST).ok()?)));
+        let real = sooner.map_or(self.next, |sooner| sooner.min(self.next));
+        if real > self.end {
             return None;
         }
-        let real = self.next;
-        self.next = real.checked_add(self.step).ok()?;
-        let passed = if real == self.scenario.from { SignedDuration::ZERO } else { self.step };
+        let passed = real.duration_since(std::mem::replace(&mut self.last, real));
+        self.next = after(real, self.step)?;
         Some(Moment { real, shown: shown(self.scenario, real), passed, is_on: is_on(self.scenario, real) })
     }
 }

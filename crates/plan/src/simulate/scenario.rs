@@ -9,13 +9,9 @@ use subvault_model::bytesize::ByteSize;
 use super::clock::{Failure, OffHours};
 use super::{Scenario, SimulatedSubvolume, SimulatedTarget};
 use crate::calendar::Calendar;
+use crate::strategy::archive_model::{COMPRESSED_PERCENT, GROWTH_PERCENT};
 use crate::strategy::profile::Family;
 use crate::strategy::{Strategy, SubvolumeStrategy, TargetKind, TargetStrategy};
-
-/// Of what is written, how many hundredths add to the size of a subvolume; the rest takes the place of something.
-const GROWTH_PERCENT: u8 = 50;
-/// What is left of a stream after compression, in hundredths.
-const COMPRESSED_PERCENT: u8 = 60;
 
 /// What a strategy leads to from a moment on, without failures.
 #[must_use]
@@ -78,6 +74,7 @@ fn of_target(target: &TargetStrategy) -> SimulatedTarget {
         name: target.name.clone(),
         full_every_days: target.kept.full_every_days.filter(|_| is_archive).map(NonZeroU32::get),
         keep_generations: target.kept.keep_generations.get(),
+        gc_waits_days: target.kept.minimum_storage_days,
         compressed_percent: if is_archive { COMPRESSED_PERCENT } else { 100 },
         restore_per_second: match target.kind {
             TargetKind::Directory | TargetKind::Disk => ByteSize::mib(100),

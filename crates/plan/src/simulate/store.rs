@@ -1,29 +1,39 @@
 //! A target with its chains in a simulation.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use subvault_model::bytesize::ByteSize;
-use subvault_model::names::SubvolumeName;
 
 use super::clock::{Moment, is_away};
+use super::ledger::Ledger;
 use super::series::{Series, Taken};
-use super::{Event, Scenario, SimulatedTarget, TargetMonth};
+use super::{Event, Scenario, SimulatedTarget, StoredAt, TargetMonth};
+use crate::calendar::Calendar;
 use crate::due::{Due, due};
 
 /// For how long what was sent last stays on the pool for a target that cannot be reached (decision 015).
 const PIN: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 /// A stream.
-struct Stored {
-    sent: Timestamp,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stream {
+    /// When it was sent.
+    pub(super) sent: Timestamp,
+    /// What is stored of it.
+    pub(super) bytes: ByteSize,
+}
+
+/// A full and what continues it.
+struct Chain {
+    streams: Vec<Stream>,
+    /// Of all of them: asked for at each step.
     bytes: u64,
 }
 
-/// The chains of a subvolume, the oldest first, and the snapshot that was sent last.
-#[derive(Default)]
-struct Chains {
-    chains: Vec<Vec<Stored>>,
+/// What is there of a subvolume: the chains, the oldest first, and the snapshot that was sent last.
+struct Chains<'a> {
+    /// When it is sent there; `None`: never.
+    calendar: Option<&'a Calendar>,
+    chains: Vec<Chain>,
     tip: Option<Taken>,
     next: Option<Timestamp>,
 }
@@ -32,7 +42,9 @@ struct Chains {
 pub(super) struct Store<'a> {
     facts: &'a SimulatedTarget,
     scenario: &'a Scenario,
-    subvolumes: BTreeMap<SubvolumeName, Chains>,
+    /// In the order of the scenario.
+    subvolumes: Vec<Chains<'a>>,
+    ledger: Ledger,
     sent: u64,
     is_away: bool,
     seen: Timestamp,
@@ -40,7 +52,19 @@ pub(super) struct Store<'a> {
 
 impl<'a> Store<'a> {
     pub(super) fn new(facts: &'a SimulatedTarget, scenario: &'a Scenario) -> Self {
-        Self { facts, scenario, subvolumes: BTreeMap::new(), sent: 0, is_away: false, seen: scenario.from }
+        let of = |subvolume: &'a super::SimulatedSubvolume| {
+            let sends = subvolume.sends.iter().find(|(target, _)| *target == facts.name);
+            Chains { calendar: sends.map(|(_, calendar)| calendar), chains: Vec::new(), tip: None, next: None }
+        };
+        Self {
+            facts,
+            scenario,
+            subvolumes: scenario.subvolumes.iter().map(of).collect(),
+            ledger: Ledger::new(scenario.from),
+            sent: 0,
+            is_away: false,
+            seen: scenario.from,
+        }
     }
 
     pub(super) fn is_elsewhere(&self) -> bool {
@@ -48,13 +72,13 @@ impl<'a> Store<'a> {
     }
 
     /// The newest snapshot of a subvolume that is there.
-    pub(super) fn newest(&self, name: &SubvolumeName) -> Option<Taken> {
-        self.subvolumes.get(name)?.tip
+    pub(super) fn newest(&self, place: usize) -> Option<Taken> {
+        self.subvolumes[place].tip
     }
 
     /// The snapshot that the next stream is relative to, while it is waited for.
-    pub(super) fn pinned(&self, name: &SubvolumeName, moment: &Moment) -> Option<u64> {
-        let tip = self.subvolumes.get(name)?.tip?;
+    pub(super) fn pinned(&self, place: usize, moment: &Moment) -> Option<u64> {
+        let tip = self.subvolumes[place].tip?;
         (moment.real.duration_since(self.seen) < PIN).then_some(tip.order)
     }
 
@@ -71,44 +95,44 @@ impl<'a> Store<'a> {
         }
     }
 
+    /// When the next of what is sent is due, if that is still to come.
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.subvolumes.iter().filter_map(|chains| chains.next).filter(|next| *next > now).min()
+    }
+
     /// What is due is sent.
-    pub(super) fn send_if_due(&mut self, series: &mut Series<'_>, moment: &Moment, events: &mut Vec<Event>) {
-        let wanted = series.facts().sends.iter().find(|(target, _)| *target == self.facts.name);
-        let (Some((_, calendar)), Some(newest), false) = (wanted, series.newest(), self.is_away) else { return };
-        let chains = self.subvolumes.entry(series.name().clone()).or_default();
+    pub(super) fn send_if_due(&mut self, series: &Series<'_>, moment: &Moment, events: &mut Vec<Event>) {
+        let chains = &mut self.subvolumes[series.place()];
+        let (Some(calendar), false) = (chains.calendar, self.is_away) else { return };
         let is_clock_right = moment.shown == moment.real;
         if chains.next.is_some_and(|next| moment.shown < next) && is_clock_right {
             return;
         }
+        // What it has already is not sent, due or not.
+        let is_there = |newest: &Taken| chains.tip.is_some_and(|tip| tip.order == newest.order);
+        let Some(newest) = series.newest(moment).filter(|newest| !is_there(newest)) else { return };
         let last = chains.tip.map(|tip| tip.shown).filter(|shown| *shown <= moment.shown);
         match due(calendar, last, moment.shown, &self.scenario.zone) {
-            Due::Now(_) => {}
+            Due::Now(_) => self.send(series, newest, moment, events),
             Due::At(at) => {
                 // What a wrong clock says is due is asked again at each step.
                 chains.next = is_clock_right.then_some(at);
-                return;
             }
-            Due::Never => return,
-        }
-        if chains.tip.is_none_or(|tip| tip.order != newest.order) {
-            self.send(series, newest, moment, events);
+            Due::Never => {}
         }
     }
 
     fn send(&mut self, series: &Series<'_>, newest: Taken, moment: &Moment, events: &mut Vec<Event>) {
-        let Some(chains) = self.subvolumes.get_mut(series.name()) else { return };
-        let compressed =
-            |bytes: u128| u64::try_from(bytes * u128::from(self.facts.compressed_percent) / 100).unwrap_or(u64::MAX);
-        let parent = chains.tip.filter(|tip| series.has(tip.order));
-        let is_old = chains.chains.last().and_then(|chain| chain.first()).is_some_and(|full| {
-            let days = moment.real.duration_since(full.sent).as_hours() / 24;
-            self.facts.full_every_days.is_some_and(|every| days >= i64::from(every))
-        });
-        let bytes = match parent.filter(|_| !is_old) {
-            Some(parent) => {
-                let bytes = compressed(newest.written - parent.written);
-                chains.chains.last_mut().into_iter().for_each(|c| c.push(Stored { sent: moment.real, bytes }));
-                bytes
+        let chains = &mut self.subvolumes[series.place()];
+        let is_old = chains.is_old(self.facts, moment);
+        let parent = chains.tip.filter(|tip| series.has(tip.order)).filter(|_| !is_old);
+        let bytes = parent.map_or(u128::from(series.size().get()), |parent| newest.written - parent.written);
+        let bytes = u64::try_from(bytes * u128::from(self.facts.compressed_percent) / 100).unwrap_or(u64::MAX);
+        let stream = Stream { sent: moment.real, bytes: ByteSize::bytes(bytes) };
+        match chains.chains.last_mut().filter(|_| parent.is_some()) {
+            Some(chain) => {
+                chain.streams.push(stream);
+                chain.bytes = chain.bytes.saturating_add(bytes);
             }
             None => {
                 let why = match (chains.tip, is_old) {
@@ -118,36 +142,69 @@ impl<'a> Store<'a> {
                 };
                 let what = format!("a full of {} to {}: {why}", series.name(), self.facts.name);
                 events.push(Event { at: moment.real, what });
-                let bytes = compressed(u128::from(series.size().get()));
-                chains.chains.push(vec![Stored { sent: moment.real, bytes }]);
-                bytes
+                chains.chains.push(Chain { streams: vec![stream], bytes });
             }
-        };
-        let stay = usize::try_from(self.facts.keep_generations.max(1)).unwrap_or(usize::MAX);
-        chains.chains.drain(..chains.chains.len().saturating_sub(stay));
+        }
+        for chain in chains.superfluous(self.facts, moment) {
+            self.ledger.enter(series.place(), &chain.streams, Some(moment.real));
+        }
         chains.tip = Some(newest);
         chains.next = None;
         self.sent = self.sent.saturating_add(bytes);
     }
 
     /// How long bringing a subvolume back takes: thawing, and reading its whole chain.
-    pub(super) fn time_back(&self, name: &SubvolumeName) -> SignedDuration {
-        let chain = self.subvolumes.get(name).and_then(|chains| chains.chains.last());
-        let bytes: u64 = chain.into_iter().flatten().map(|stored| stored.bytes).sum();
+    pub(super) fn time_back(&self, place: usize) -> SignedDuration {
+        let bytes = self.subvolumes[place].chains.last().map_or(0, |chain| chain.bytes);
         let seconds = bytes / self.facts.restore_per_second.get().max(1);
         self.facts.thaw.saturating_add(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
     }
 
     /// What it has; and what was sent counts from zero again.
     pub(super) fn end_month(&mut self) -> TargetMonth {
-        let chains = || self.subvolumes.values().flat_map(|subvolume| &subvolume.chains);
-        let stored = chains().flatten().map(|stored| ByteSize::bytes(stored.bytes)).sum();
+        let chains = || self.subvolumes.iter().flat_map(|subvolume| &subvolume.chains);
         TargetMonth {
             name: self.facts.name.clone(),
-            stored,
-            streams: chains().map(Vec::len).sum(),
-            longest_chain: chains().map(Vec::len).max().unwrap_or(0),
+            stored: chains().map(|chain| ByteSize::bytes(chain.bytes)).sum(),
+            streams: chains().map(|chain| chain.streams.len()).sum(),
+            longest_chain: chains().map(|chain| chain.streams.len()).max().unwrap_or(0),
             sent: ByteSize::bytes(std::mem::take(&mut self.sent)),
         }
     }
+
+    /// What was ever stored there.
+    pub(super) fn finish(mut self) -> StoredAt {
+        for (place, chains) in self.subvolumes.iter().enumerate() {
+            for chain in &chains.chains {
+                self.ledger.enter(place, &chain.streams, None);
+            }
+        }
+        let is_sent = |place: &usize| self.subvolumes[*place].tip.is_some();
+        let sent: Vec<usize> = (0..self.subvolumes.len()).filter(is_sent).collect();
+        StoredAt { name: self.facts.name.clone(), subvolumes: sent.len(), streams: self.ledger.finish(&sent) }
+    }
+}
+
+impl Chains<'_> {
+    /// Whether the chain that is added to is as old as it may be.
+    fn is_old(&self, facts: &SimulatedTarget, moment: &Moment) -> bool {
+        let full = self.chains.last().and_then(|chain| chain.streams.first());
+        full.zip(facts.full_every_days).is_some_and(|(full, days)| has_passed(full.sent, days, moment))
+    }
+
+    /// Takes out the chains that neither stay nor are paid for in any case.
+    fn superfluous(&mut self, facts: &SimulatedTarget, moment: &Moment) -> Vec<Chain> {
+        let stay = usize::try_from(facts.keep_generations.max(1)).unwrap_or(usize::MAX);
+        let more = self.chains.len().saturating_sub(stay);
+        let is_free = |chain: &Chain| {
+            chain.streams.last().is_none_or(|youngest| has_passed(youngest.sent, facts.gc_waits_days, moment))
+        };
+        let count = self.chains[..more].iter().take_while(|chain| is_free(chain)).count();
+        self.chains.drain(..count).collect()
+    }
+}
+
+/// Whether so many days have passed since.
+fn has_passed(since: Timestamp, days: u32, moment: &Moment) -> bool {
+    moment.real.duration_since(since) >= SignedDuration::from_hours(24 * i64::from(days))
 }

@@ -11,9 +11,9 @@ use crate::calendar::Calendar;
 use crate::cost::holdings::{Archive, Cadence, Subject};
 
 /// What is left of a stream after compression, in hundredths.
-const COMPRESSED_PERCENT: u64 = 60;
-/// Of what is written, how many hundredths add to the size of a subvolume.
-const GROWTH_PERCENT: u64 = 50;
+pub(crate) const COMPRESSED_PERCENT: u8 = 60;
+/// Of what is written, how many hundredths add to the size of a subvolume; the rest takes the place of something.
+pub(crate) const GROWTH_PERCENT: u8 = 50;
 /// What streams are sent by where no calendar says it.
 const DAILY_HOURS: u32 = 24;
 
@@ -50,7 +50,7 @@ pub fn of_everything(strategy: &Strategy, chunk: ByteSize) -> Archive {
 }
 
 fn subject(subvolume: &SubvolumeStrategy) -> Subject {
-    let of = |size: ByteSize, percent: u64| {
+    let of = |size: ByteSize, percent: u8| {
         let part = u128::from(size.get()) * u128::from(percent) / 100;
         ByteSize::bytes(u64::try_from(part).unwrap_or(u64::MAX))
     };

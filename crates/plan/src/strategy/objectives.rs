@@ -11,7 +11,7 @@ use subvault_model::bandwidth::Bandwidth;
 use subvault_model::bytesize::ByteSize;
 
 use super::sending::interval_within;
-use super::snapshots::length;
+use super::snapshots::{SHORTEST, length};
 use super::tier::{Promise, Tier};
 use crate::cost::budget::Budget;
 use crate::cost::compare::{self, rough};
@@ -59,7 +59,8 @@ impl Objectives {
         stated.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// What is promised about something of a tier: of what is critical or important, no less than what is stated.
+    /// What is promised about something of a tier: of what is critical or important, no less than what is stated, as far as
+    /// snapshots can be taken so often.
     #[must_use]
     pub fn narrowed(&self, promise: Promise, tier: Tier) -> Promise {
         if tier > Tier::Important {
@@ -67,7 +68,7 @@ impl Objectives {
         }
         let least = |promised: SignedDuration, stated: Option<SignedDuration>| stated.unwrap_or(promised).min(promised);
         Promise {
-            lose_at_most: least(promise.lose_at_most, self.lose_at_most),
+            lose_at_most: least(promise.lose_at_most, self.lose_at_most).max(SHORTEST),
             back_within: least(promise.back_within, self.back_within),
         }
     }

@@ -156,10 +156,10 @@ pub fn times(
 
 fn every(hours: u32, start: u16, wall: &WallClock) -> String {
     match hours {
-        1 => "hourly".to_owned(),
-        4 => snapshots::every_four_hours(wall),
-        24 => calendar(Frequency::Daily, start).unwrap_or_default(),
-        _ => calendar(Frequency::Weekly, start).unwrap_or_default(),
+        1 => wall.unmoved(snapshots::HOURLY),
+        4 => wall.unmoved(snapshots::EVERY_FOUR_HOURS),
+        24 => wall.every_day(start),
+        _ => wall.every_sunday(start),
     }
 }
 

@@ -23,8 +23,11 @@ const CADENCES: [(SignedDuration, &str); 6] = [
     (SignedDuration::from_hours(4), "every 4 hours"),
     (SignedDuration::from_hours(1), "hourly"),
     (SignedDuration::from_mins(30), "every half hour"),
-    (SignedDuration::from_mins(15), "every quarter of an hour"),
+    (SHORTEST, "every quarter of an hour"),
 ];
+
+/// Snapshots are not taken more often than this of the plan's own accord, so it promises no less.
+pub const SHORTEST: SignedDuration = SignedDuration::from_mins(15);
 
 /// How often snapshots have to be taken so that no more than this is lost.
 #[must_use]
@@ -34,28 +37,26 @@ pub fn cadence(promise: Option<Promise>, wall: &WallClock) -> Decision<Cadence> 
     };
     let fits = CADENCES.iter().find(|(every, _)| *every <= lose_at_most);
     let (every, word) = fits.unwrap_or(&CADENCES[CADENCES.len() - 1]);
-    Decision::new(Some(calendar(*every, wall)), format!("{word} suffices to lose {} at most", length(lose_at_most)))
+    let utc = wall.why_utc().map(|why| format!("; {why}")).unwrap_or_default();
+    let because = format!("{word} suffices to lose {} at most{utc}", length(lose_at_most));
+    Decision::new(Some(calendar(*every, wall)), because)
 }
 
-/// The times for one of the cadences, at times of the day that come every day.
+/// The times for one of the cadences, never further apart than it says.
 fn calendar(every: SignedDuration, wall: &WallClock) -> String {
-    let at = |hour: u16| wall.existing(hour * 60);
-    let shown = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
     match every.as_mins() {
-        m if m >= 7 * 24 * 60 => format!("Sun {}", shown(at(3))),
-        m if m >= 24 * 60 => shown(at(2)),
-        m if m >= 4 * 60 => every_four_hours(wall),
-        m if m >= 60 => "hourly".to_owned(),
-        m => format!("*:00/{m}"),
+        m if m >= 7 * 24 * 60 => wall.every_sunday(3 * 60),
+        m if m >= 24 * 60 => wall.every_day(2 * 60),
+        m if m >= 4 * 60 => wall.unmoved(EVERY_FOUR_HOURS),
+        m if m >= 60 => wall.unmoved(HOURLY),
+        m => wall.unmoved(&format!("*:00/{m}")),
     }
 }
 
-/// Every four hours, at times that come every day.
-pub(super) fn every_four_hours(wall: &WallClock) -> String {
-    let exists = |hour: u16| wall.existing(hour * 60) == hour * 60;
-    let first = (0..4).find(|first| (0..6).all(|n| exists(first + 4 * n))).unwrap_or(0);
-    format!("{first:02}/4:00")
-}
+/// Every hour.
+pub(super) const HOURLY: &str = "hourly";
+/// Every four hours.
+pub(super) const EVERY_FOUR_HOURS: &str = "00/4:00";
 
 /// A length of time in the largest unit that divides it.
 #[must_use]
@@ -68,6 +69,17 @@ pub fn length(length: SignedDuration) -> String {
         m => (m, "minute"),
     };
     if number == 1 { format!("1 {unit}") } else { format!("{number} {unit}s") }
+}
+
+/// A length of time in its two largest units, for what is long and even in none of them: `6 days 22 hours`.
+#[must_use]
+pub fn long(length: SignedDuration) -> String {
+    let minutes = length.as_secs().max(0) / 60;
+    let parts = [(minutes / (24 * 60), "day"), (minutes / 60 % 24, "hour"), (minutes % 60, "minute")];
+    let Some(first) = parts.iter().position(|(number, _)| *number > 0) else { return "under a minute".to_owned() };
+    let unit = |(number, unit): &(i64, &str)| format!("{number} {unit}{}", if *number == 1 { "" } else { "s" });
+    let shown = parts[first..].iter().take(2).filter(|(number, _)| *number > 0).map(unit);
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 /// How many snapshots of each period stay: hours, days, weeks, months, quarters, years.
@@ -149,4 +161,23 @@ pub fn kept(keep: &Keep) -> Kept {
     let most = keep.periods.iter().sum::<u32>() + keep.newest.get();
     let back = keep.periods.iter().zip(DAYS).map(|(count, (days, per))| count.div_ceil(per) * days);
     Kept { most, days: back.max().unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_have_two_units_at_most() {
+        for (minutes, words) in [
+            (0, "under a minute"),
+            (30, "30 minutes"),
+            (60, "1 hour"),
+            (90, "1 hour 30 minutes"),
+            (24 * 60 + 5, "1 day"),
+            (166 * 60, "6 days 22 hours"),
+        ] {
+            assert_eq!(long(SignedDuration::from_mins(minutes)), words);
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! What the targets of a strategy will cost, month by month: the archive that each gets in the sizes that the strategy expects,
-//! at the prices of its provider and class. Pure.
+//! What the targets of a strategy will cost, month by month: what a simulation stored at each, or the archive that each gets in
+//! the sizes that the strategy expects, at the prices of its provider and class. Pure.
 
 use jiff::civil::Date;
 use serde::Serialize;
@@ -8,10 +8,11 @@ use subvault_model::names::TargetName;
 
 use super::archive_model::archive;
 use super::{Strategy, TargetKind, TargetStrategy};
-use crate::cost::forecast::{Forecast, forecast};
-use crate::cost::holdings::Archive;
+use crate::cost::forecast::{Forecast, Months, bills};
+use crate::cost::holdings::{Archive, Holdings};
 use crate::cost::table::Tables;
 use crate::cost::tariff::Tariff;
+use crate::simulate::{Simulation, StoredAt};
 
 /// What a target costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,30 +31,43 @@ pub struct TargetCost {
     pub forecast: Forecast,
 }
 
-/// What the buckets cost in the next `months` months (at most 120) from `start` on. Left out is what nothing can be told of: a
-/// provider that charges nothing that is known, a class without prices, a target to which nothing is sent or of unknown size.
+/// What the buckets cost in the months of a simulation that began on `start`: the bills of what it stored there, so that they
+/// are of what happened in it, failures and all. Left out is what nothing can be told of: a provider that charges nothing that
+/// is known, a class without prices, a target to which nothing was sent or of unknown size.
 #[must_use]
-pub fn target_costs(strategy: &Strategy, tables: &Tables, start: Date, months: u32) -> Vec<TargetCost> {
-    strategy.targets.iter().filter_map(|target| of_target(strategy, target, tables, start, months)).collect()
+pub fn target_costs(strategy: &Strategy, tables: &Tables, simulation: &Simulation, start: Date) -> Vec<TargetCost> {
+    let months = Months::new(start, u32::try_from(simulation.months.len()).unwrap_or(u32::MAX));
+    let of = |stored: &StoredAt| {
+        let target = strategy.targets.iter().find(|target| target.name == stored.name)?;
+        of_target(target, tables, stored, &months)
+    };
+    simulation.stored.iter().filter_map(of).collect()
 }
 
-fn of_target(
-    strategy: &Strategy,
-    target: &TargetStrategy,
-    tables: &Tables,
-    start: Date,
-    months: u32,
-) -> Option<TargetCost> {
-    let Priced { archive, tariff } = priced(strategy, target, tables)?;
-    let all: ByteSize = archive.subvolumes.iter().map(|subject| subject.full).sum();
-    (all > ByteSize::ZERO).then(|| TargetCost {
+fn of_target(target: &TargetStrategy, tables: &Tables, stored: &StoredAt, months: &Months) -> Option<TargetCost> {
+    let tariff = tariff(target, tables)?;
+    let is_sized = stored.streams.iter().any(|stream| stream.bytes > ByteSize::ZERO);
+    let holdings = Holdings {
+        days: months.days(),
+        subjects: stored.subvolumes,
+        chunk: target.kept.chunk,
+        stored: stored.streams.clone(),
+    };
+    is_sized.then(|| TargetCost {
         target: target.name.clone(),
         provider: tariff.provider.title.clone(),
         class: tariff.bulk.title.clone(),
         as_of: tariff.provider.as_of,
         doubt: tariff.provider.doubt.clone(),
-        forecast: forecast(&archive, &tariff, start, months, None),
+        forecast: bills(&holdings, &tariff, months, None),
     })
+}
+
+/// The prices of a bucket; `None` where it is none, or they are not known.
+fn tariff<'a>(target: &TargetStrategy, tables: &'a Tables) -> Option<Tariff<'a>> {
+    let TargetKind::Bucket { provider, class } = &target.kind else { return None };
+    let prices = tables.provider(provider).filter(|prices| prices.charges())?;
+    Tariff::new(prices, class.as_deref(), None).ok()
 }
 
 /// What a target gets, and at which prices.
@@ -68,9 +82,7 @@ pub struct Priced<'a> {
 /// What a bucket gets, and at which prices; `None` where it is none, its prices are not known, or nothing is sent there.
 #[must_use]
 pub fn priced<'a>(strategy: &Strategy, target: &TargetStrategy, tables: &'a Tables) -> Option<Priced<'a>> {
-    let TargetKind::Bucket { provider, class } = &target.kind else { return None };
-    let prices = tables.provider(provider).filter(|prices| prices.charges())?;
-    let tariff = Tariff::new(prices, class.as_deref(), None).ok()?;
+    let tariff = tariff(target, tables)?;
     let schedule = match &target.schedule {
         None => None,
         Some(None) => return None,

@@ -19,7 +19,7 @@ const FROM: [&str; 7] = [
 
 const ZONES: [&str; 4] = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"];
 
-const EVENTS: [&str; 41] = [
+const EVENTS: [&str; 44] = [
     "minutely",
     "hourly",
     "daily",
@@ -61,6 +61,9 @@ const EVENTS: [&str; 41] = [
     "2027..2029-06-15 12:00 America/New_York",
     "*-*-10..20/5 5,6..8:07",
     "Fri *-*-13",
+    "hourly UTC",
+    "*:00/15 UTC",
+    "01:00 UTC",
 ];
 
 const NONE: [&str; 24] = [
@@ -136,6 +139,21 @@ fn events_come_when_systemd_says() {
         }
     }
     assert!(compared > 5000, "only {compared}");
+}
+
+/// The hour that comes twice: what is said of the wall comes once, so that "hourly" has two hours then; in UTC it has one.
+#[test]
+fn the_hour_that_comes_twice_is_passed_over_by_systemd_too() {
+    let from = "2026-10-24 23:30:00";
+    let apart = |event: &str| {
+        let times = systemd(event, from, "Europe/Berlin").unwrap();
+        let calendar = Calendar::parse(event, &zone).unwrap();
+        let ours = std::iter::successors(Some(times[0]), |at| calendar.next(*at, &zone("Europe/Berlin").unwrap()));
+        assert_eq!(ours.take(times.len()).collect::<Vec<_>>(), times);
+        times.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_hours()).max().unwrap()
+    };
+    assert_eq!((apart("hourly"), apart("hourly UTC")), (2, 1));
+    assert_eq!((apart("02:00"), apart("01:00 UTC")), (25, 24));
 }
 
 #[test]

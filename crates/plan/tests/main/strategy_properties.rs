@@ -13,9 +13,12 @@ use subvault_model::ids::PoolUuid;
 use subvault_plan::calendar::Calendar;
 use subvault_plan::cost::overrides::Overrides;
 use subvault_plan::cost::table::Tables;
+use subvault_plan::simulate::scenario::of_strategy;
+use subvault_plan::simulate::simulate;
 use subvault_plan::strategy::assemble::strategy;
 use subvault_plan::strategy::objectives::Objectives;
 use subvault_plan::strategy::profile::Profile;
+use subvault_plan::strategy::snapshots::SHORTEST;
 use subvault_plan::strategy::storage::Mode;
 use subvault_plan::strategy::tier::Tier;
 use subvault_plan::strategy::wall_clock::WallClock;
@@ -102,7 +105,16 @@ fn said() -> impl Strategy<Value = Said> {
     let mode = option::of(select(vec![Mode::Balanced, Mode::IoOptimized, Mode::SpaceOptimized]));
     let tier = option::of(select(Tier::ALL.to_vec()));
     let workload = option::of(select(Workload::ALL.to_vec()));
-    let zone = select(vec!["UTC", "Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe"]);
+    let zone = select(vec![
+        "UTC",
+        "Europe/Berlin",
+        "Africa/Cairo",
+        "Africa/Casablanca",
+        "America/St_Johns",
+        "Asia/Kathmandu",
+        "Australia/Lord_Howe",
+        "Pacific/Auckland",
+    ]);
     let one = (select(PLACES.to_vec()), tier, workload).prop_map(|(place, tier, workload)| SaidSubvolume {
         name: format!("s-{}", place.replace('/', "-")).parse().unwrap(),
         path: FilePath::new(place),
@@ -175,7 +187,7 @@ fn check(decided: &Decided, said: &Said) {
         if let (Some(stated), Some(promise), Tier::Critical | Tier::Important) =
             (said.objectives.lose_at_most, subvolume.promise, subvolume.tier.value)
         {
-            assert!(promise.lose_at_most <= stated, "{subvolume:?}");
+            assert!(promise.lose_at_most <= stated.max(SHORTEST), "{subvolume:?}");
             let sends = subvolume.sends.value.as_ref().map(|text| Calendar::parse(text, &|_| None).unwrap());
             let apart = sends.map(|calendar| longest_apart(&calendar, &said.wall));
             let most = stated.max(SignedDuration::from_hours(1));
@@ -205,5 +217,24 @@ proptest! {
         // Facts come back from their JSON as they were, so that a report of one host can be planned on another.
         let again: Facts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
         prop_assert_eq!(&again, &facts);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// A year is what it takes for clocks to be set both ways.
+    #[test]
+    fn nothing_is_lost_beyond_what_is_promised(facts in facts(), said in said(), begin in 0_i64..365 * 24 * 60) {
+        let decided = strategy(&facts, &said);
+        let from: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let from = from.checked_add(SignedDuration::from_mins(begin)).unwrap();
+        let simulation = simulate(&of_strategy(&decided, from, 12, said.wall.zone()));
+        for (subvolume, worst) in decided.subvolumes.iter().zip(&simulation.worst) {
+            prop_assert_eq!(&subvolume.name, &worst.subvolume);
+            prop_assert_eq!(subvolume.promise.is_some(), worst.file.is_some(), "{:?}", subvolume);
+            let promised = subvolume.promise.map(|promise| promise.lose_at_most);
+            prop_assert!(worst.file <= promised, "{:?} in {:?}: {:?}", worst, said.wall.zone(), subvolume);
+        }
     }
 }

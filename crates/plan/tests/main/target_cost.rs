@@ -2,13 +2,17 @@
 
 use std::num::NonZeroU32;
 
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::facts::{ChangeRate, Facts, PoolFacts, SubvolumeFacts, Use};
 use subvault_model::file_path::FilePath;
+use subvault_plan::cost::forecast::forecast;
+use subvault_plan::simulate::scenario::of_strategy;
+use subvault_plan::simulate::{Failure, simulate};
 use subvault_plan::strategy::assemble::strategy;
 use subvault_plan::strategy::objectives::Objectives;
-use subvault_plan::strategy::target_cost::{TargetCost, target_costs};
+use subvault_plan::strategy::target_cost::{TargetCost, priced, target_costs};
 use subvault_plan::strategy::wall_clock::WallClock;
 use subvault_plan::strategy::{Kept, Said, SaidTarget, TargetKind};
 
@@ -61,8 +65,8 @@ fn target(name: &str, kind: TargetKind, schedule: Option<Option<&str>>) -> SaidT
     SaidTarget { name: name.parse().unwrap(), kind, schedule, is_elsewhere: true, kept }
 }
 
-fn costs(facts: &Facts, targets: Vec<SaidTarget>) -> Vec<TargetCost> {
-    let said = Said {
+fn said(targets: Vec<SaidTarget>) -> Said {
+    Said {
         wall: WallClock::new(TimeZone::UTC, 2026),
         host: "laptop".to_owned(),
         profile: None,
@@ -72,8 +76,14 @@ fn costs(facts: &Facts, targets: Vec<SaidTarget>) -> Vec<TargetCost> {
         tables: tables(),
         subvolumes: Vec::new(),
         targets,
-    };
-    target_costs(&strategy(facts, &said), &tables(), new_year(), 3)
+    }
+}
+
+fn costs(facts: &Facts, targets: Vec<SaidTarget>) -> Vec<TargetCost> {
+    let strategy = strategy(facts, &said(targets));
+    let from = new_year().to_zoned(TimeZone::UTC).unwrap().timestamp();
+    let simulation = simulate(&of_strategy(&strategy, from, 3, &TimeZone::UTC));
+    target_costs(&strategy, &tables(), &simulation, new_year())
 }
 
 #[test]
@@ -105,4 +115,32 @@ fn what_cannot_be_told_is_left_out() {
     let mut unknown = facts();
     unknown.pools[0].used = ByteSize::ZERO;
     assert_eq!(costs(&unknown, vec![target("t", bucket("wasabi", None), None)]), [], "sizes are not known");
+}
+
+/// A bucket that cannot be reached gets nothing, and its bill is smaller by that.
+#[test]
+fn a_bill_follows_what_was_sent() {
+    let mut busy = facts();
+    busy.pools[0].subvolumes[0].change = Some(ChangeRate { per_day: ByteSize::gib(10), hours: 24 });
+    let said = said(vec![target("b2", bucket("backblaze-b2", None), None)]);
+    let strategy = strategy(&busy, &said);
+    let from = new_year().to_zoned(TimeZone::UTC).unwrap().timestamp();
+    let cost = |failures: Vec<Failure>| {
+        let mut scenario = of_strategy(&strategy, from, 2, &TimeZone::UTC);
+        scenario.failures = failures;
+        let found = target_costs(&strategy, &tables(), &simulate(&scenario), new_year());
+        let months = found[0].forecast.months.iter();
+        months.map(|month| (month.uploaded, value(month.bill.total))).collect::<Vec<_>>()
+    };
+    let day = |days: i64| from.checked_add(SignedDuration::from_hours(24 * days)).unwrap();
+    let (always, away) =
+        (cost(Vec::new()), cost(vec![Failure::Away { target: "b2".parse().unwrap(), from: day(5), until: day(40) }]));
+    assert!(away[0].0 < always[0].0 && away[0].1 < always[0].1 - 0.3, "{always:?} {away:?}");
+    // As foreseen without failures, for all that the days are counted in another way.
+    let foreseen = priced(&strategy, &strategy.targets[0], &said.tables).unwrap();
+    let foreseen = forecast(&foreseen.archive, &foreseen.tariff, new_year(), 2, None);
+    for ((_, lived), foreseen) in always.iter().zip(&foreseen.months) {
+        let foreseen = value(foreseen.bill.total);
+        assert!((lived - foreseen).abs() < foreseen / 20.0, "{lived} in place of {foreseen}");
+    }
 }

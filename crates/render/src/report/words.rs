@@ -2,14 +2,15 @@
 
 mod calendar;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use subvault_model::file_path::FilePath;
 use subvault_plan::keep::Keep;
 use subvault_plan::strategy::TargetKind;
 use subvault_plan::strategy::profile::Family;
 use subvault_plan::strategy::sending::Method;
+pub(super) use subvault_plan::strategy::snapshots::long as length;
 
 pub(super) use self::calendar::calendar;
 
@@ -21,16 +22,6 @@ pub(super) fn count(number: usize, thing: &str) -> String {
 /// The same for what is counted in small numbers.
 pub(super) fn count_of(number: u32, thing: &str) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), thing)
-}
-
-/// A length of time in its two largest units: `1 hour`, `6 days 22 hours`.
-pub(super) fn length(length: SignedDuration) -> String {
-    let minutes = length.as_secs().max(0) / 60;
-    let parts = [(minutes / (24 * 60), "day"), (minutes / 60 % 24, "hour"), (minutes % 60, "minute")];
-    let unit = |(number, unit): &(i64, &str)| count(usize::try_from(*number).unwrap_or_default(), unit);
-    let Some(first) = parts.iter().position(|(number, _)| *number > 0) else { return "under a minute".to_owned() };
-    let shown = parts[first..].iter().take(2).filter(|(number, _)| *number > 0).map(unit);
-    shown.collect::<Vec<_>>().join(" ")
 }
 
 /// A minute of the day: `02:17`.
@@ -104,24 +95,5 @@ pub(super) fn listed(names: &[String]) -> String {
         [] => String::new(),
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_have_two_units_at_most() {
-        for (minutes, words) in [
-            (0, "under a minute"),
-            (30, "30 minutes"),
-            (60, "1 hour"),
-            (90, "1 hour 30 minutes"),
-            (24 * 60 + 5, "1 day"),
-            (166 * 60, "6 days 22 hours"),
-        ] {
-            assert_eq!(length(SignedDuration::from_mins(minutes)), words);
-        }
     }
 }

@@ -70,9 +70,10 @@ impl Sample {
 
     /// The same after so many months, and what they cost.
     fn lived(mut self, months: u32) -> Self {
-        self.simulation = Some(simulate(&of_strategy(&self.strategy, made(), months, &zone())));
+        let simulation = simulate(&of_strategy(&self.strategy, made(), months, &zone()));
         let tables = Tables::load(&Overrides::default()).unwrap();
-        self.costs = target_costs(&self.strategy, &tables, zone().to_datetime(made()).date(), months);
+        self.costs = target_costs(&self.strategy, &tables, &simulation, zone().to_datetime(made()).date());
+        self.simulation = Some(simulation);
         self
     }
 }

@@ -7,10 +7,12 @@ use std::str::FromStr;
 
 use jiff::civil::Time;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use serde::Serialize;
 use subvault_host::clock;
 use subvault_model::names::TargetName;
 use subvault_plan::simulate::scenario::{of_strategy, usual_failures};
-use subvault_plan::simulate::{Failure as Trouble, OffHours, simulate};
+use subvault_plan::simulate::{Failure as Trouble, OffHours, Simulation, simulate};
+use subvault_plan::strategy::target_cost::{TargetCost, target_costs};
 
 use super::plan::{Decided, decide};
 use crate::context::Context;
@@ -105,6 +107,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         scenario.failures.push(Trouble::Away { target: away.target.clone(), from: begin, until });
     }
     let simulation = simulate(&scenario);
-    context.answer(&simulation, || words::describe(&simulation, &strategy, &scenario.zone))?;
+    let costs = target_costs(&strategy, &said.tables, &simulation, scenario.zone.to_datetime(from).date());
+    let lived = Lived { simulation, costs };
+    context.answer(&lived, || words::describe(&lived, &strategy, &scenario.zone))?;
     Ok(Exit::Good)
+}
+
+/// What came of it, and what that costs.
+#[derive(Debug, Serialize)]
+struct Lived {
+    #[serde(flatten)]
+    simulation: Simulation,
+    /// The bills of the buckets whose prices are known, for what was stored there.
+    costs: Vec<TargetCost>,
 }

@@ -6,6 +6,14 @@ pub(in crate::report) fn calendar(text: &str) -> String {
 }
 
 fn in_words(text: &str) -> Option<String> {
+    let Some(text) = text.strip_suffix(" UTC") else { return without_zone(text) };
+    let words = without_zone(text)?;
+    // What comes as often as it says does so on every clock.
+    let is_interval = words.starts_with("every ") && !words.contains(':');
+    Some(if is_interval { words } else { format!("{words} UTC") })
+}
+
+fn without_zone(text: &str) -> Option<String> {
     let words: Vec<&str> = text.split(' ').collect();
     match words.as_slice() {
         ["minutely"] => Some("every minute".to_owned()),
@@ -95,6 +103,11 @@ mod tests {
             ("Sat *-*-01..07 02:17", "the first Saturday of each month at 02:17"),
             ("Sat *-01,04,07,10-01..07 04:00", "the first Saturday of January, April, July and October at 04:00"),
             ("*-*-01 04:00", "the 1st of each month at 04:00"),
+            ("hourly UTC", "every hour"),
+            ("*:00/30 UTC", "every 30 minutes"),
+            ("00/4:00 UTC", "every 4 hours from 00:00 UTC"),
+            ("Sun 02:00 UTC", "Sundays at 02:00 UTC"),
+            ("Mon..Fri 09:00 UTC", "`Mon..Fri 09:00 UTC`"),
             ("Mon..Fri 09:00", "`Mon..Fri 09:00`"),
             ("*-*-* 25", "`*-*-* 25`"),
             ("00/0x:00", "`00/0x:00`"),

@@ -100,7 +100,7 @@ fn page(decided: &Decided, write: fn(&Report<'_>) -> String) -> String {
     let made = clock::now();
     let zone = decided.said.wall.zone();
     let simulation = simulate(&of_strategy(&decided.strategy, made, MONTHS, zone));
-    let costs = target_costs(&decided.strategy, &decided.said.tables, zone.to_datetime(made).date(), MONTHS);
+    let costs = target_costs(&decided.strategy, &decided.said.tables, &simulation, zone.to_datetime(made).date());
     write(&Report {
         strategy: &decided.strategy,
         facts: &decided.found.facts,
