@@ -5,8 +5,6 @@
 //! Reads are measured after the kernel forgot the file; what a disk or a hypervisor keeps in its own memory still counts.
 //! It must never be run unasked: it writes.
 
-mod noise;
-
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,10 +19,10 @@ use serde::Serialize;
 use subvault_model::bytesize::ByteSize;
 use subvault_model::file_path::FilePath;
 
-use self::noise::Noise;
 use crate::clock;
 use crate::error::{HostError, HostErrorKind, Result};
 use crate::identity;
+use crate::noise::Noise;
 use crate::subvolume::open_dir;
 
 const LARGEST: ByteSize = ByteSize::mib(256);
@@ -239,7 +237,7 @@ fn per_second(count: u64, time: Duration) -> ByteSize {
 
 /// A step that leads from block to block all over the file and meets each once: near the golden section, and without a
 /// common divisor.
-fn stride(blocks: u64) -> u64 {
+pub(crate) fn stride(blocks: u64) -> u64 {
     let common = |mut one: u64, mut other: u64| {
         while other > 0 {
             (one, other) = (other, one % other);

@@ -20,6 +20,7 @@ pub mod fetched;
 pub mod foreign;
 pub mod forget;
 pub mod gc;
+pub mod io_bench;
 pub mod nested;
 pub mod note;
 pub mod observe;

@@ -13,6 +13,7 @@ pub mod facts;
 pub mod file;
 pub mod file_path;
 pub mod ids;
+pub mod io_test;
 pub mod metrics;
 pub mod monitor;
 pub mod names;

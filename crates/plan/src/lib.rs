@@ -16,6 +16,7 @@ pub mod due;
 pub mod file_step;
 pub mod forget;
 pub mod gc;
+pub mod io_bench;
 pub mod keep;
 pub mod observed;
 pub mod parent;

@@ -31,6 +31,7 @@ use toml::Spanned;
 
 pub use self::credentials::read as read_credentials;
 pub use self::error::ConfigError;
+pub use self::host::STATE;
 pub use self::resolve::{own_name, resolve};
 pub use self::s3::S3;
 pub use self::strategy::said;

@@ -7,6 +7,7 @@ mod churn;
 mod digests;
 mod facts;
 mod hostile;
+mod io_bench;
 mod locks;
 mod oracle;
 mod path_streams;

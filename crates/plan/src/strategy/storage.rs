@@ -209,8 +209,16 @@ const GENERAL: [Sysctl; 3] = [
 pub fn sysctls(mode: Mode, profile: Profile) -> Vec<Sysctl> {
     let is_server = matches!(profile.family(), Family::Server | Family::Vps);
     let general = is_server.then_some(GENERAL).into_iter().flatten();
-    let io = (mode == Mode::IoOptimized).then_some(IO).into_iter().flatten();
-    io.chain(general).collect()
+    mode_sysctls(mode).iter().copied().chain(general).collect()
+}
+
+/// Those that the mode alone asks for, whatever the host is.
+#[must_use]
+pub const fn mode_sysctls(mode: Mode) -> &'static [Sysctl] {
+    match mode {
+        Mode::IoOptimized => &IO,
+        Mode::Balanced | Mode::SpaceOptimized => &[],
+    }
 }
 
 impl fmt::Display for Compression {

@@ -17,6 +17,7 @@ mod forget_table;
 mod gc_properties;
 mod gc_table;
 mod golden;
+mod io_bench_table;
 mod keep_oracle;
 mod mutations;
 mod objectives_table;

@@ -1,4 +1,6 @@
-//! `subvault bench`: how fast each stage of archiving is here.
+//! `subvault bench`: how fast each stage of archiving is here; and, as `bench io`, whether a performance mode would help.
+
+mod io;
 
 use subvault_host::identity;
 use subvault_jobs::bench::{BenchJob, Stage, bench};
@@ -15,13 +17,19 @@ use crate::place::no_target;
 
 /// What it takes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   subvault bench
   subvault bench home --target s3 --limit 2GiB
+  subvault bench io --mode io-optimized        whether a performance mode makes this disk faster
 
-A snapshot is taken, measured and deleted again. What is stored for that is removed again and never published.")]
+A snapshot is taken, measured and deleted again. What is stored for that is removed again and never published.",
+    args_conflicts_with_subcommands = true
+)]
 pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Which subvolume is sent; the first of the configuration if not said
     subvolume: Option<SubvolumeName>,
     /// Which target is written to; the first of the configuration if not said
@@ -32,11 +40,25 @@ pub struct Args {
     limit: ByteSize,
 }
 
+/// What else can be measured.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Measure a disk as it is and as a performance mode would have it
+    Io(io::Args),
+}
+
 /// Measures.
 ///
 /// # Errors
 /// When it cannot be measured.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    match &args.what {
+        Some(What::Io(args)) => io::run(args, context),
+        None => archiving(args, context),
+    }
+}
+
+fn archiving(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut setup = context.setup()?;
     let _run = context.begin(&mut setup, "subvault bench")?;
     let subvolume = match &args.subvolume {

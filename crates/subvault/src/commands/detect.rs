@@ -59,7 +59,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     };
     let probe = match &args.probe {
         Some(Some(directory)) => Some(probe::probe(directory)?),
-        Some(None) => Some(probe::probe(&of_first_pool(&found.facts)?)?),
+        Some(None) => {
+            let nothing = || Failure::usage("no pool is mounted here", "say where to measure: --probe=DIR");
+            Some(probe::probe(&of_first_pool(&found.facts).ok_or_else(nothing)?)?)
+        }
         None => None,
     };
     let answer = Answer { found, probe, is_of_report: args.facter.is_some() };
@@ -86,10 +89,9 @@ pub fn of_report(path: &Path) -> Result<Found, Failure> {
 }
 
 /// Where the first pool is seen: best where one of its subvolumes is mounted.
-fn of_first_pool(facts: &Facts) -> Result<PathBuf, Failure> {
-    let nothing = || Failure::usage("no pool is mounted here", "say where to measure: --probe=DIR");
-    let pool = facts.pools.first().ok_or_else(nothing)?;
+pub fn of_first_pool(facts: &Facts) -> Option<PathBuf> {
+    let pool = facts.pools.first()?;
     let seen = pool.subvolumes.iter().filter_map(|s| Some((!s.is_mounted, s.seen_at.as_ref()?.as_path())));
     let best = seen.min_by_key(|(not_mounted, path)| (*not_mounted, path.as_os_str().len(), *path));
-    best.map(|(_, path)| path.to_owned()).ok_or_else(nothing)
+    best.map(|(_, path)| path.to_owned())
 }

@@ -12,7 +12,7 @@ use subvault_plan::strategy::assemble::strategy;
 use subvault_plan::strategy::{Said, Strategy};
 
 use super::detect::of_report;
-use crate::config;
+use crate::config::{self, Document};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -81,14 +81,20 @@ pub fn decide(facter: Option<&Path>, context: &Context) -> Result<Decided, Failu
 /// # Errors
 /// When the configuration cannot be used.
 pub fn decide_for(found: Found, context: &Context) -> Result<Decided, Failure> {
-    let said = match config::load(&context.config) {
-        Ok(document) => config::said(&document)?,
-        // Without a configuration everything is chosen; one that was named has to be there.
-        Err(_) if context.config == Path::new(config::PATH) && !context.config.exists() => {
-            config::said(&config::parse(String::new(), String::new())?)?
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let said = config::said(&written(context)?)?;
     let strategy = strategy(&found.facts, &said);
     Ok(Decided { found, strategy, said })
+}
+
+/// The configuration as it is written. Without one everything is chosen; one that was named has to be there.
+///
+/// # Errors
+/// When it cannot be used.
+pub fn written(context: &Context) -> Result<Document, Failure> {
+    match config::load(&context.config) {
+        Err(_) if context.config == Path::new(config::PATH) && !context.config.exists() => {
+            Ok(config::parse(String::new(), String::new())?)
+        }
+        read => Ok(read?),
+    }
 }

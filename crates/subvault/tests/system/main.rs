@@ -7,6 +7,7 @@
 
 mod apply;
 mod around;
+mod bench_io;
 mod copies_back;
 mod damage;
 mod databases;

@@ -4,16 +4,16 @@
 //! 8 (2003), number 14. It is no source of secrets.
 
 /// A sequence of such bytes.
-pub(super) struct Noise(u64);
+pub(crate) struct Noise(u64);
 
 impl Noise {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         // The paper's own seed.
         Self(88_172_645_463_325_252)
     }
 
     /// Fills a block with what comes next.
-    pub(super) fn fill(&mut self, block: &mut [u8]) {
+    pub(crate) fn fill(&mut self, block: &mut [u8]) {
         for bytes in block.chunks_mut(8) {
             self.0 ^= self.0 << 13;
             self.0 ^= self.0 >> 7;
