@@ -184,12 +184,13 @@ if [ \"$1\" = other ]; then
 fi
 ";
 
-/// What each of the servers needs once.
+/// What each of the servers needs once. They are kept small, since disks are copied for each trial.
 const SERVERS: &str = r"
 version=$(ls /usr/lib/postgresql | sort -V | tail -n 1)
 mkdir -p /var/log/postgresql /var/log/mysql /var/log/redis /etc/postgresql
 chown postgres: /var/lib/postgresql /var/log/postgresql; chown mysql: /var/lib/mysql /var/log/mysql; chown redis: /var/lib/redis /var/log/redis
-pg_createcluster $version main > /dev/null
+pg_createcluster $version main -- --wal-segsize=1 > /dev/null
+printf '[mysqld]\ninnodb_log_file_size=4M\n' > /etc/mysql/conf.d/small.cnf
 mariadb-install-db --user=mysql > /dev/null
 ";
 /// All three run.
