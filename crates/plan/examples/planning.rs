@@ -32,6 +32,9 @@ fn main() {
     let said = said(&zone);
     let large = facts(200);
     println!("strategy {}", median(|| drop(strategy(&large, &said))));
+    let budget = Some("8 USD/month".parse().unwrap());
+    let tight = Said { objectives: Objectives { budget, ..said.objectives }, ..said.clone() };
+    println!("objectives {}", median(|| drop(strategy(&large, &tight))));
     for subvolumes in [5, 30] {
         let decided = strategy(&facts(subvolumes), &said);
         let mut scenario = of_strategy(&decided, from, MONTHS, &zone);

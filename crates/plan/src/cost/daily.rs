@@ -3,8 +3,6 @@
 //! One pass over the streams and one over the days, whatever the number of objects. What depends on the storage class is
 //! its minimum size and time; the rest is the same everywhere.
 
-use subvault_model::bytesize::ByteSize;
-
 use super::holdings::{Holdings, Stored};
 use super::objects::{KEYS_LISTED, POINTER_BYTES, StreamObjects};
 use super::price::ClassPrices;
@@ -43,10 +41,10 @@ struct Events {
 pub fn daily(holdings: &Holdings, tariff: &Tariff<'_>) -> Vec<Usage> {
     let mut events = vec![Events::default(); usize::try_from(holdings.days).unwrap_or_default()];
     for stored in &holdings.stored {
-        note(&mut events, stored, holdings.chunk, tariff);
+        note(&mut events, stored, holdings, tariff);
     }
-    let mut series = vec![Series::default(); holdings.subjects];
-    let pointers = i128::try_from(holdings.subjects).unwrap_or_default();
+    let mut series = vec![Series::default(); holdings.alike.len()];
+    let pointers = holdings.alike.iter().copied().map(i128::from).sum::<i128>();
     let small = tariff.metadata.minimum_object.get().saturating_sub(POINTER_BYTES);
     let mut metadata =
         There { bytes: pointers * i128::from(POINTER_BYTES), padding: pointers * i128::from(small), objects: pointers };
@@ -57,7 +55,8 @@ pub fn daily(holdings: &Holdings, tariff: &Tariff<'_>) -> Vec<Usage> {
         metadata.add(day.metadata, 1);
         let mut usage = day.usage;
         for (subject, sent) in day.sent {
-            look(&mut usage, series.get(subject).copied().unwrap_or_default(), sent);
+            let runs = sent * u64::from(alike(holdings, subject));
+            look(&mut usage, series.get(subject).copied().unwrap_or_default(), runs);
         }
         for (subject, change) in day.series {
             if let Some(own) = series.get_mut(subject) {
@@ -73,9 +72,11 @@ pub fn daily(holdings: &Holdings, tariff: &Tariff<'_>) -> Vec<Usage> {
 }
 
 /// Notes when streams come and go, and what that takes.
-fn note(events: &mut [Events], stored: &Stored, chunk: ByteSize, tariff: &Tariff<'_>) {
+fn note(events: &mut [Events], stored: &Stored, holdings: &Holdings, tariff: &Tariff<'_>) {
+    let chunk = holdings.chunk;
     let objects = StreamObjects::of(stored.bytes, chunk);
-    let count = i128::from(stored.streams);
+    let alike = alike(holdings, stored.subject);
+    let (own, count) = (i128::from(stored.streams), i128::from(stored.streams) * i128::from(alike));
     let bulk = There {
         bytes: i128::from(objects.bytes) * count,
         padding: i128::from(objects.padding(tariff.bulk.minimum_object, chunk)) * count,
@@ -84,13 +85,17 @@ fn note(events: &mut [Events], stored: &Stored, chunk: ByteSize, tariff: &Tariff
     let small = tariff.metadata.minimum_object.get().saturating_sub(objects.manifest);
     let metadata =
         There { bytes: i128::from(objects.manifest) * count, padding: i128::from(small) * count, objects: count };
-    let series = Series { streams: count, objects: bulk.objects + count, manifest_bytes: metadata.bytes };
+    let series = Series {
+        streams: own,
+        objects: i128::from(objects.chunks) * own + own,
+        manifest_bytes: i128::from(objects.manifest) * own,
+    };
     if let Some(day) = at(events, stored.born.max(0)) {
         day.bulk.add(bulk, 1);
         day.metadata.add(metadata, 1);
         day.series.push((stored.subject, series));
         if stored.born >= 0 {
-            send(&mut day.usage, &objects, u64::from(stored.streams));
+            send(&mut day.usage, &objects, u64::from(stored.streams) * u64::from(alike));
             day.sent.push((stored.subject, u64::from(stored.streams)));
         }
     }
@@ -104,6 +109,11 @@ fn note(events: &mut [Events], stored: &Stored, chunk: ByteSize, tariff: &Tariff
         bulk.leave(tariff.bulk, age, &mut day.usage.bulk);
         metadata.leave(tariff.metadata, age, &mut day.usage.metadata);
     }
+}
+
+/// How many subvolumes one stands for.
+fn alike(holdings: &Holdings, subject: usize) -> u32 {
+    holdings.alike.get(subject).copied().unwrap_or(1)
 }
 
 fn at(events: &mut [Events], day: i64) -> Option<&mut Events> {

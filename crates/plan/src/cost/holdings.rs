@@ -4,6 +4,7 @@
 //! incrementals in between. A generation goes on the day on which enough newer ones are there and its youngest stream has
 //! been kept for as long as `gc` waits. The model knows neither prices nor providers.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
@@ -83,8 +84,8 @@ pub struct Stored {
 pub struct Holdings {
     /// How many days were looked at.
     pub days: u32,
-    /// How many subvolumes there are.
-    pub subjects: usize,
+    /// The subvolumes: how many there are that are each like this one, itself included.
+    pub alike: Vec<u32>,
     /// The largest object.
     pub chunk: ByteSize,
     /// The streams, by subvolume and time.
@@ -134,7 +135,28 @@ impl Archive {
                 span.store(place, subject, &self.cadence, gone, &mut stored);
             }
         }
-        Holdings { days, subjects: self.subvolumes.len(), chunk: self.chunk, stored }
+        Holdings { days, alike: vec![1; self.subvolumes.len()], chunk: self.chunk, stored }
+    }
+
+    /// One subvolume for all that are alike and of which nothing is stored, and how many each stands for: what each of them
+    /// costs is the same.
+    pub(super) fn merged(&self) -> (Self, Vec<u32>) {
+        let mut seen: BTreeMap<(ByteSize, ByteSize, ByteSize), usize> = BTreeMap::new();
+        let (mut subvolumes, mut alike) = (Vec::new(), Vec::new());
+        for subject in &self.subvolumes {
+            let sizes = (subject.full, subject.change_per_day, subject.growth_per_day);
+            match seen.get(&sizes).filter(|_| subject.held.is_empty()) {
+                Some(place) => alike[*place] += 1,
+                None => {
+                    if subject.held.is_empty() {
+                        seen.insert(sizes, subvolumes.len());
+                    }
+                    subvolumes.push(subject.clone());
+                    alike.push(1);
+                }
+            }
+        }
+        (Self { subvolumes, cadence: self.cadence, chunk: self.chunk }, alike)
     }
 
     /// The day on which a generation is deleted.

@@ -13,13 +13,14 @@ use std::num::NonZeroU32;
 
 use jiff::SignedDuration;
 use serde::Serialize;
+use subvault_model::bandwidth::Bandwidth;
 
 use super::budget::Budget;
 use super::compare::{Objectives, choose};
 use super::holdings::{Archive, Cadence};
 use super::money::Money;
 use super::price::ClassPrices;
-use super::restore_cost::restores;
+use super::restore_cost::{RestoreCost, restores};
 use super::tariff::Tariff;
 use super::usual::Settled;
 
@@ -160,16 +161,44 @@ fn weigh(
 ) -> Choice {
     let tariff = Tariff { bulk: candidate.class, ..*tariff };
     let settled = Settled::new(archive, candidate.cadence, ahead_days);
-    let usual = settled.usual(&tariff);
-    let restores = restores(settled.archive(), &tariff, usual.stored, objectives.download);
-    let back_after =
-        restores.get(choose(&restores, objectives.back_within)).map_or(SignedDuration::ZERO, |r| r.takes());
-    Choice {
-        cadence: candidate.cadence,
-        class: candidate.class.name.clone(),
-        average: usual.average,
-        dearest: usual.dearest,
-        back_after,
+    Weighed::new(&settled, &tariff, objectives.download).choice(objectives.back_within)
+}
+
+/// A way to keep an archive: what it costs, and the ways to bring everything back.
+#[derive(Debug)]
+pub struct Weighed {
+    cadence: Cadence,
+    class: String,
+    average: Money,
+    dearest: Money,
+    restores: Vec<RestoreCost>,
+}
+
+impl Weighed {
+    /// A settled archive at these prices; data comes at the rate `download`.
+    #[must_use]
+    pub fn new(settled: &Settled, tariff: &Tariff<'_>, download: Bandwidth) -> Self {
+        let usual = settled.usual(tariff);
+        Self {
+            cadence: settled.archive().cadence,
+            class: tariff.bulk.name.clone(),
+            average: usual.average,
+            dearest: usual.dearest,
+            restores: restores(settled.archive(), tariff, usual.stored, download),
+        }
+    }
+
+    /// With the cheapest way to bring everything back that is soon enough, and where none is, the fastest.
+    #[must_use]
+    pub fn choice(&self, back_within: Option<SignedDuration>) -> Choice {
+        let restore = self.restores.get(choose(&self.restores, back_within));
+        Choice {
+            cadence: self.cadence,
+            class: self.class.clone(),
+            average: self.average,
+            dearest: self.dearest,
+            back_after: restore.map_or(SignedDuration::ZERO, RestoreCost::takes),
+        }
     }
 }
 
@@ -177,17 +206,21 @@ fn weigh(
 fn candidates<'a>(now: Cadence, tariff: &Tariff<'a>) -> Vec<Candidate<'a>> {
     let mut others: Vec<&ClassPrices> = tariff.provider.classes.iter().filter(|c| c.name != tariff.bulk.name).collect();
     others.sort_by_key(|class| class.soonest_minutes());
+    let cadences = cadences(now);
+    let classes = std::iter::once(tariff.bulk).chain(others);
+    classes.flat_map(|class| cadences.iter().map(move |cadence| Candidate { cadence: *cadence, class })).collect()
+}
+
+/// All the ways to fill and empty an archive that are proposed, in the order of the module's list; what is set now comes first.
+#[must_use]
+pub fn cadences(now: Cadence) -> Vec<Cadence> {
     let waits = [now.gc_waits_days, 0];
     let waits = if now.gc_waits_days == 0 { &waits[..1] } else { &waits[..] };
     let mut all = Vec::new();
-    for class in std::iter::once(tariff.bulk).chain(others) {
-        for full_every_days in intervals(now.full_every_days) {
-            for keep_generations in (1..=now.keep_generations.get()).rev().filter_map(NonZeroU32::new) {
-                all.extend(waits.iter().map(|wait| Candidate {
-                    cadence: Cadence { full_every_days, keep_generations, gc_waits_days: *wait, ..now },
-                    class,
-                }));
-            }
+    for full_every_days in intervals(now.full_every_days) {
+        for keep_generations in (1..=now.keep_generations.get()).rev().filter_map(NonZeroU32::new) {
+            let with = |wait: &u32| Cadence { full_every_days, keep_generations, gc_waits_days: *wait, ..now };
+            all.extend(waits.iter().map(with));
         }
     }
     all

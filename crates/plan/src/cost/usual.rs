@@ -59,7 +59,8 @@ impl Settled {
                 (turns.saturating_mul(period).min(DAYS_MAX), turn_months(period))
             }
         };
-        let holdings = archive.simulate(from + months * MONTH);
+        let (merged, alike) = archive.merged();
+        let holdings = Holdings { alike, ..merged.simulate(from + months * MONTH) };
         Self { archive, holdings, from: usize::try_from(from).unwrap_or_default() }
     }
 

@@ -14,11 +14,12 @@ use super::sending::interval_within;
 use super::snapshots::{SHORTEST, length};
 use super::tier::{Promise, Tier};
 use crate::cost::budget::Budget;
-use crate::cost::compare::{self, rough};
+use crate::cost::compare::rough;
 use crate::cost::holdings::{Archive, Cadence};
 use crate::cost::money::Money;
-use crate::cost::propose::{Choice, Proposal, propose};
+use crate::cost::propose::{Choice, Weighed, cadences};
 use crate::cost::tariff::Tariff;
+use crate::cost::usual::Settled;
 
 /// What is stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -219,10 +220,12 @@ const CHUNKS: [ByteSize; 2] = [ByteSize::mib(200), ByteSize::gib(4)];
 #[must_use]
 pub fn solve(archive: &Archive, tariffs: &[Tariff<'_>], stated: &Objectives, ahead_days: u32) -> Answer {
     let (hours, nearest) = interval(archive, stated);
-    let sizes = std::iter::once(archive.chunk).chain(CHUNKS.into_iter().filter(|chunk| *chunk != archive.chunk));
     let cadence = Cadence { send_every_hours: hours, ..archive.cadence };
-    let archives = sizes.map(|chunk| Archive { cadence, chunk, ..archive.clone() }).collect();
-    let solver = Solver { archives, tariffs, stated, ahead_days, sending: sending(archive, stated, hours) };
+    let archive = Archive { cadence, ..archive.clone() };
+    let solver = Solver {
+        offers: offers(&archive, tariffs, stated.download, ahead_days),
+        sending: sending(&archive, stated, hours),
+    };
     let found = solver.cheapest(stated.budget, stated.back_within);
     if let Some(nearest) = nearest {
         return Answer::NotMet { binding: Binding::LoseAtMost { nearest }, nearest: found };
@@ -268,23 +271,53 @@ fn interval(archive: &Archive, stated: &Objectives) -> (NonZeroU32, Option<Signe
     }
 }
 
-struct Solver<'a> {
-    /// The archive with each of the largest objects, the one that is set first.
-    archives: Vec<Archive>,
-    tariffs: &'a [Tariff<'a>],
-    stated: &'a Objectives,
-    ahead_days: u32,
+/// A storage class with a size of objects: the ways to keep the archive there, what changes least from what is set first.
+struct Offered {
+    provider: String,
+    chunk: ByteSize,
+    ways: Vec<Weighed>,
+}
+
+/// Weighs everything that there is once, whatever is asked of it.
+fn offers(archive: &Archive, tariffs: &[Tariff<'_>], download: Bandwidth, ahead_days: u32) -> Vec<Offered> {
+    let sizes = std::iter::once(archive.chunk).chain(CHUNKS.into_iter().filter(|chunk| *chunk != archive.chunk));
+    let settled = |chunk| {
+        let sized = Archive { chunk, ..archive.clone() };
+        let of = |cadence| Settled::new(&sized, cadence, ahead_days);
+        cadences(archive.cadence).into_iter().map(of).collect::<Vec<_>>()
+    };
+    let mut offers = Vec::new();
+    for chunk in sizes {
+        // Smaller objects cost more, and are worth it only where large ones cannot come back as fast.
+        let is_worth_it = |tariff: &&Tariff<'_>| {
+            chunk == archive.chunk || tariff.bulk.retrieval.iter().any(|way| way.largest.is_some())
+        };
+        let worth: Vec<&Tariff<'_>> = tariffs.iter().filter(is_worth_it).collect();
+        let settled = if worth.is_empty() { Vec::new() } else { settled(chunk) };
+        offers.extend(worth.into_iter().map(|tariff| Offered {
+            provider: tariff.provider.provider.clone(),
+            chunk,
+            ways: settled.iter().map(|settled| Weighed::new(settled, tariff, download)).collect(),
+        }));
+    }
+    offers
+}
+
+struct Solver {
+    offers: Vec<Offered>,
     sending: SignedDuration,
 }
 
-impl Solver<'_> {
-    /// What fits these, at each tariff.
+impl Solver {
+    /// What fits these, of each offer: what changes least from what is set.
     fn fitting(&self, budget: Option<Budget>, back_within: Option<SignedDuration>) -> impl Iterator<Item = Solution> {
-        let asked = compare::Objectives { budget, back_within, download: self.stated.download };
-        let each = self.archives.iter().flat_map(|archive| self.tariffs.iter().map(move |tariff| (archive, tariff)));
-        each.filter_map(move |(archive, tariff)| match propose(archive, tariff, &asked, self.ahead_days) {
-            Proposal::Fits { choice } | Proposal::Change { choice, .. } => Some(self.solution(archive, tariff, choice)),
-            Proposal::NothingFits { .. } | Proposal::TooSlow { .. } => None,
+        let fits = move |choice: &Choice| {
+            budget.is_none_or(|budget| choice.dearest <= budget.amount())
+                && back_within.is_none_or(|within| choice.back_after <= within)
+        };
+        self.offers.iter().filter_map(move |offer| {
+            let choice = offer.ways.iter().map(|way| way.choice(back_within)).find(fits)?;
+            Some(self.solution(offer, choice))
         })
     }
 
@@ -296,11 +329,11 @@ impl Solver<'_> {
         self.fitting(budget, None).min_by_key(|solution| (solution.choice.back_after, solution.choice.dearest))
     }
 
-    fn solution(&self, archive: &Archive, tariff: &Tariff<'_>, choice: Choice) -> Solution {
+    fn solution(&self, offer: &Offered, choice: Choice) -> Solution {
         Solution {
-            provider: tariff.provider.provider.clone(),
+            provider: offer.provider.clone(),
             loses: of_hours(choice.cadence.send_every_hours),
-            chunk: archive.chunk,
+            chunk: offer.chunk,
             sending: self.sending,
             choice,
         }

@@ -49,7 +49,7 @@ fn of_target(target: &TargetStrategy, tables: &Tables, stored: &StoredAt, months
     let is_sized = stored.streams.iter().any(|stream| stream.bytes > ByteSize::ZERO);
     let holdings = Holdings {
         days: months.days(),
-        subjects: stored.subvolumes,
+        alike: vec![1; stored.subvolumes],
         chunk: target.kept.chunk,
         stored: stored.streams.clone(),
     };

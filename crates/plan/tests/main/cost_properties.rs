@@ -8,7 +8,7 @@ use subvault_plan::cost::budget::Budget;
 use subvault_plan::cost::compare::{Objectives, compare};
 use subvault_plan::cost::daily;
 use subvault_plan::cost::forecast::forecast;
-use subvault_plan::cost::holdings::{Archive, Cadence, Subject};
+use subvault_plan::cost::holdings::{Archive, Cadence, Holdings, Subject};
 use subvault_plan::cost::money::Money;
 use subvault_plan::cost::propose::{Proposal, propose};
 use subvault_plan::cost::table::Tables;
@@ -67,6 +67,18 @@ proptest! {
                 prop_assert!(month.bill.lines.iter().all(|line| !line.amount.is_zero() && !line.because.is_empty()));
                 prop_assert!(month.bill.lines.windows(2).all(|pair| pair[0].item <= pair[1].item));
             }
+        }
+    }
+
+    /// One that stands for several is counted like so many by themselves.
+    #[test]
+    fn alike_subvolumes_are_counted_once_for_all(archive in some_archive(), alike in 1_u32..5) {
+        let tables = tables();
+        let one = Archive { subvolumes: archive.subvolumes[..1].to_vec(), ..archive.clone() };
+        let all = Archive { subvolumes: vec![archive.subvolumes[0].clone(); alike.try_into().unwrap()], ..archive };
+        for tariff in every_tariff(&tables) {
+            let merged = Holdings { alike: vec![alike], ..one.simulate(100) };
+            prop_assert_eq!(daily(&merged, &tariff), daily(&all.simulate(100), &tariff));
         }
     }
 

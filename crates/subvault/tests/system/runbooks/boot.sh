@@ -86,8 +86,7 @@ esac
 # The network of the test, one port of it: another name space has none of its own.
 if [ -e "$directory/port" ]; then
     port=$(cat "$directory/port")
-    python3 "$directory/forward.py" inside "$port" "$directory/s3" &
-    until (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.05; done
+    /usr/bin/python3 -IS "$directory/forward.py" inside "$port" "$directory/s3"
 fi
 cp "$script" "$root/run/script"
 run() { chroot "$root" env -i PATH=/usr/local/bin:/usr/bin:/usr/sbin HOME=/root TZ=UTC LC_ALL=C.UTF-8 bash "$@"; }

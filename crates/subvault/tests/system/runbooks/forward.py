@@ -1,6 +1,6 @@
 """Carries connections between two name spaces of networks, through a socket in a directory that both see.
 
-forward.py inside PORT SOCKET: what connects to the port here goes to the socket.
+forward.py inside PORT SOCKET: what connects to the port here goes to the socket; it ends as soon as that is so, and goes on behind.
 forward.py outside SOCKET PORT: what connects to the socket goes to the port here.
 """
 import os
@@ -44,6 +44,8 @@ def by_path(path):
 def main():
     if sys.argv[1] == "inside":
         listener = socket.create_server(("127.0.0.1", int(sys.argv[2])))
+        if os.fork():
+            os._exit(0)
         serve(listener, lambda: by_path(sys.argv[3]))
     else:
         listener = socket.socket(socket.AF_UNIX)

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::world::{PROGRAM, Ran, finish, text, tool};
 
-/// A directory with the Python package `awscli`, as `pip install --target DIRECTORY awscli` makes it.
+/// Names a directory with the Python package `awscli`, such as `ci/aws-cli.sh` prints.
 pub(crate) const AWS_CLI: &str = "SUBVAULT_TEST_AWS_CLI";
 
 /// A disk of a machine.
@@ -95,7 +95,7 @@ impl Machine {
     pub(crate) fn has_aws_cli(&self) -> bool {
         let may_be_missing = env::var("SUBVAULT_TEST_WITHOUT_S3_SERVERS").is_ok_and(|value| value == "1");
         let is_there = self.path("aws").exists();
-        let hint = "`pip install --target DIRECTORY awscli`, and name the directory";
+        let hint = "`eval \"$(ci/aws-cli.sh)\"`, or say SUBVAULT_TEST_WITHOUT_S3_SERVERS=1 to leave it out";
         assert!(is_there || may_be_missing, "{AWS_CLI} is not set: {hint}");
         is_there
     }
@@ -191,12 +191,9 @@ impl Machine {
     }
 }
 
-/// Where images lie: in memory where there is room for them, since databases wait for the disk all the time.
+/// Where images lie. Databases wait for the disk all the time: the environment may name a directory in memory.
 fn directory() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let told = finish(Command::new("stat").args(["-f", "-c", "%a %S", text(memory)])).out;
-    let bytes: u64 = told.split_whitespace().filter_map(|number| number.parse::<u64>().ok()).product();
-    if bytes > 4 << 30 { memory.to_owned() } else { env::temp_dir() }
+    env::var_os("SUBVAULT_TEST_MEMORY").map_or_else(env::temp_dir, PathBuf::from)
 }
 
 impl Drop for Machine {

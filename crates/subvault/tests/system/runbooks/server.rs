@@ -57,7 +57,7 @@ impl Around {
         let port = fake.endpoint().rsplit(':').next().unwrap().trim_end_matches('/').to_owned();
         fs::write(machine.path("port"), &port).unwrap();
         let socket = machine.path("s3");
-        let mut command = Command::new("python3");
+        let mut command = Command::new("/usr/bin/python3");
         let carrier = command.arg(machine.path("forward.py")).arg("outside").arg(&socket).arg(&port).spawn().unwrap();
         wait_for("the carrier", || socket.exists());
         Self { fake, carrier }
